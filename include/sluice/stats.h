@@ -125,6 +125,7 @@ struct SessionRow {
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   std::string state;      ///< connecting | relaying | half_closed | closing
+  std::string relay;      ///< copy | splice: splice where at least one direction is
   std::string relay_in;   ///< client to server: copy | splice
   std::string relay_out;  ///< server to client: copy | splice
   std::string tls;        ///< "-", or ktls | user with its reason
@@ -203,6 +204,11 @@ struct ReloadOutcome {
   std::uint64_t generation = 0;  ///< the one in force afterwards
   std::string summary;  ///< `generation 8: +1 server, ~2 servers, -1 frontend, 0 sessions closed`
   std::vector<std::string> diagnostics;  ///< `FILE:LINE:COL: error: …`, notices included
+};
+
+/// What ending sessions by hand did.
+struct KillOutcome {
+  std::uint64_t killed = 0;  ///< sessions that lived and were told to end
 };
 
 /// GET /healthz.
