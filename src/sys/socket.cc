@@ -1,0 +1,94 @@
+#include "sys/socket.h"
+
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace sluice::sys {
+namespace {
+
+constexpr int kBacklog = 65535;  // cut to net.core.somaxconn by the kernel (listen(2))
+
+void set_option(int fd, int level, int name, int value) noexcept {
+  // Failure leaves the kernel's default, which every caller can live with.
+  static_cast<void>(::setsockopt(fd, level, name, &value, sizeof value));
+}
+
+std::string bind_remedy(int error) {
+  switch (error) {
+    case EADDRINUSE:
+      return "the address is taken by another program: stop it or choose another port";
+    case EACCES:
+      return "no permission: ports below 1024 need root or CAP_NET_BIND_SERVICE";
+    case EADDRNOTAVAIL:
+      return "this machine does not have the address: add it to an interface or listen on another";
+    case EMFILE:
+    case ENFILE:
+      return "no descriptors left: raise LimitNOFILE (ulimit -n)";
+    case EAFNOSUPPORT:
+      return "the kernel has no support for this address family";
+    default:
+      return std::strerror(error);
+  }
+}
+
+}  // namespace
+
+Result<Fd> listen_tcp(const Endpoint& address, Keepalive keepalive, PortSharing sharing) {
+  Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  const auto refused = [&](int error) {
+    return fail("cannot listen on " + address.to_string() + ": " + bind_remedy(error));
+  };
+  if (!fd.is_open()) return refused(errno);
+  set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+  if (sharing == PortSharing::kShared) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
+  if (address.family() == AF_INET6) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  set_keepalive(fd.get(), keepalive);
+  if (::bind(fd.get(), address.data(), address.size()) != 0) return refused(errno);
+  if (::listen(fd.get(), kBacklog) != 0) return refused(errno);
+  return fd;
+}
+
+Fd make_tcp_socket(int family) noexcept {
+  Fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  if (fd.is_open()) set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  return fd;
+}
+
+void set_keepalive(int fd, Keepalive keepalive) noexcept {
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, keepalive == Keepalive::kOn ? 1 : 0);
+  if (keepalive == Keepalive::kOff) return;
+  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 6);
+}
+
+void reset_on_close(int fd) noexcept {
+  const linger now{1, 0};
+  static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now));
+}
+
+int unacknowledged_bytes(int fd) noexcept {
+  int bytes = 0;
+  return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+
+Endpoint remote_endpoint(int fd) noexcept {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
+  return Endpoint::from_sockaddr(storage);
+}
+
+Endpoint local_endpoint(int fd) noexcept {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
+  return Endpoint::from_sockaddr(storage);
+}
+
+}  // namespace sluice::sys

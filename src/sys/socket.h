@@ -1,0 +1,45 @@
+// Socket calls with types: TCP listeners, TCP sockets toward servers, and the few options the proxy
+// sets.
+//
+// Functions of the data path give errno values (0 = done) and do not allocate; those used at start
+// give Result with a sentence for a person. Any thread.
+#pragma once
+
+#include <cstdint>
+
+#include "sluice/address.h"
+#include "sluice/error.h"
+#include "sys/fd.h"
+
+namespace sluice::sys {
+
+/// Whether the TCP keepalive timer runs on a socket. The values are those of a layer-4 proxy: first
+/// probe after 60 s, then every 10 s, dead after 6 (tcp(7)).
+enum class Keepalive { kOff, kOn };
+
+/// Whether other sockets of ours may share the listener's address (SO_REUSEPORT, socket(7)).
+enum class PortSharing { kExclusive, kShared };
+
+/// Binds and listens, non-blocking, with TCP_NODELAY and keepalive set so that accepted sockets
+/// inherit them. Error text names the address and the remedy.
+[[nodiscard]] Result<Fd> listen_tcp(const Endpoint& address, Keepalive keepalive,
+                                    PortSharing sharing);
+
+/// A non-blocking TCP socket of the family with TCP_NODELAY; not open on failure, errno says why.
+[[nodiscard]] Fd make_tcp_socket(int family) noexcept;
+
+/// Sets the keepalive timer; failure is not reported, the socket works without.
+void set_keepalive(int fd, Keepalive keepalive) noexcept;
+
+/// Makes the coming close(2) send a reset instead of a FIN (SO_LINGER with zero time, socket(7)).
+void reset_on_close(int fd) noexcept;
+
+/// Bytes written but not yet acknowledged by the other end (SIOCOUTQ, tcp(7)); 0 when the socket is
+/// gone.
+[[nodiscard]] int unacknowledged_bytes(int fd) noexcept;
+
+/// Unspecified when the socket is not connected any more.
+[[nodiscard]] Endpoint remote_endpoint(int fd) noexcept;
+[[nodiscard]] Endpoint local_endpoint(int fd) noexcept;
+
+}  // namespace sluice::sys

@@ -1,0 +1,19 @@
+// CPU affinity and thread names (sched_setaffinity(2), pthread_setname_np(3)).
+#pragma once
+
+#include <vector>
+
+namespace sluice::sys {
+
+/// The CPUs this process may run on, ascending. Never empty.
+[[nodiscard]] std::vector<int> allowed_cpus();
+
+enum class Pinning { kPinned, kRefused };
+
+/// Binds the calling thread to one CPU.
+Pinning pin_this_thread(int cpu) noexcept;
+
+/// Names the calling thread as ps(1) and top(1) show it; cut to 15 characters.
+void name_this_thread(const char* name) noexcept;
+
+}  // namespace sluice::sys
