@@ -1,0 +1,141 @@
+#include "uring/ring.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "uring/refusal.h"
+
+namespace sluice::uring {
+namespace {
+
+constexpr unsigned kCommon = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+
+// From the best to what every supported kernel takes; a kernel that does not know a flag answers
+// EINVAL.
+constexpr std::array<unsigned, 3> kSetups = {
+    kCommon | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+    kCommon | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+    kCommon,
+};
+
+}  // namespace
+
+Result<Ring> Ring::create(unsigned entries) {
+  int error = 0;
+  for (const unsigned flags : kSetups) {
+    io_uring_params params{};
+    params.flags = flags;
+    params.cq_entries = entries * 4;
+    io_uring ring{};
+    error = io_uring_queue_init_params(entries, &ring, &params);
+    if (error == 0) return Ring(ring);
+    if (error != -EINVAL) break;
+  }
+  return fail(explain_refusal(-error));
+}
+
+Ring::Ring(Ring&& other) noexcept
+    : ring_(other.ring_), is_open_(std::exchange(other.is_open_, false)) {}
+
+Ring::~Ring() {
+  if (is_open_) io_uring_queue_exit(&ring_);
+}
+
+io_uring_sqe& Ring::next_entry(Completion* op) noexcept {
+  io_uring_sqe* entry = io_uring_get_sqe(&ring_);
+  while (entry == nullptr) {
+    // EBUSY and EAGAIN mean that the kernel wants completions reaped or memory back: both pass,
+    // since it keeps overflown completions (IORING_FEAT_NODROP) and takes the entries on the next
+    // try.
+    io_uring_submit(&ring_);
+    entry = io_uring_get_sqe(&ring_);
+  }
+  if (op != nullptr) {
+    SLUICE_ASSERT(!op->in_flight_);
+    op->in_flight_ = true;
+  }
+  return *entry;
+}
+
+void Ring::accept_multishot(Completion& op, int fd) noexcept {
+  io_uring_sqe& entry = next_entry(&op);
+  io_uring_prep_multishot_accept(&entry, fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  io_uring_sqe_set_data(&entry, &op);
+}
+
+void Ring::connect(Completion& op, int fd, const sockaddr* address, socklen_t size) noexcept {
+  io_uring_sqe& entry = next_entry(&op);
+  io_uring_prep_connect(&entry, fd, address, size);
+  io_uring_sqe_set_data(&entry, &op);
+}
+
+void Ring::receive_multishot(Completion& op, int fd, std::uint16_t buffer_group) noexcept {
+  io_uring_sqe& entry = next_entry(&op);
+  io_uring_prep_recv_multishot(&entry, fd, nullptr, 0, 0);
+  entry.flags |= IOSQE_BUFFER_SELECT;
+  entry.buf_group = buffer_group;
+  io_uring_sqe_set_data(&entry, &op);
+}
+
+void Ring::send(Completion& op, int fd, std::span<const std::byte> bytes) noexcept {
+  io_uring_sqe& entry = next_entry(&op);
+  io_uring_prep_send(&entry, fd, bytes.data(), bytes.size(), MSG_WAITALL | MSG_NOSIGNAL);
+  io_uring_sqe_set_data(&entry, &op);
+}
+
+void Ring::poll(Completion& op, int fd, unsigned events) noexcept {
+  io_uring_sqe& entry = next_entry(&op);
+  io_uring_prep_poll_add(&entry, fd, events);
+  io_uring_sqe_set_data(&entry, &op);
+}
+
+void Ring::read_event(Completion& op, int fd, std::uint64_t& value) noexcept {
+  io_uring_sqe& entry = next_entry(&op);
+  io_uring_prep_read(&entry, fd, &value, sizeof value, 0);
+  io_uring_sqe_set_data(&entry, &op);
+}
+
+void Ring::cancel(Completion& op) noexcept {
+  if (!op.in_flight_) return;
+  io_uring_sqe& entry = next_entry(nullptr);
+  io_uring_prep_cancel(&entry, &op, 0);
+  // The cancel's own completion interests nobody: skipped when it succeeds, recognised by its empty
+  // user_data when not.
+  entry.flags |= IOSQE_CQE_SKIP_SUCCESS;
+  io_uring_sqe_set_data(&entry, nullptr);
+}
+
+void Ring::submit_and_wait(std::optional<base::Duration> timeout) noexcept {
+  io_uring_cqe* first = nullptr;
+  if (!timeout) {
+    static_cast<void>(io_uring_submit_and_wait(&ring_, 1));
+    return;
+  }
+  using std::chrono::seconds;
+  const auto whole = std::chrono::duration_cast<seconds>(*timeout);
+  __kernel_timespec limit{whole.count(), (*timeout - whole).count()};
+  // ETIME, EINTR and EBUSY all mean the same to the caller: look at what is ready, then come again.
+  static_cast<void>(io_uring_submit_and_wait_timeout(&ring_, &first, 1, &limit, nullptr));
+}
+
+void Ring::dispatch(unsigned count) noexcept {
+  // Entries are copied out and given back in small batches, so that handlers may submit and the
+  // queue does not fill up meanwhile.
+  constexpr unsigned kBatch = 64;
+  std::array<io_uring_cqe*, kBatch> entries;
+  while (count > 0) {
+    const unsigned got = io_uring_peek_batch_cqe(&ring_, entries.data(), std::min(count, kBatch));
+    if (got == 0) return;
+    for (unsigned index = 0; index < got; ++index) {
+      const io_uring_cqe& entry = *entries[index];
+      auto* op = static_cast<Completion*>(io_uring_cqe_get_data(&entry));
+      if (op != nullptr) op->complete({entry.res, entry.flags});
+    }
+    io_uring_cq_advance(&ring_, got);
+    count -= got;
+  }
+}
+
+}  // namespace sluice::uring

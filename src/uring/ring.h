@@ -1,0 +1,74 @@
+// One io_uring: submissions with types, completions dispatched to their Completion.
+//
+// Set up with DEFER_TASKRUN and SINGLE_ISSUER where the kernel has them (6.1), so completions are
+// made only inside our own wait and never interrupt; older flags are tried in turn. A submission
+// never fails for want of room: a full queue is handed to the kernel first. Thread: the one that
+// called `create()`.
+#pragma once
+
+#include <liburing.h>
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "base/clock.h"
+#include "sluice/error.h"
+#include "uring/completion.h"
+
+namespace sluice::uring {
+
+class Ring {
+ public:
+  /// Submission entries; the completion queue has four times as many.
+  static constexpr unsigned kEntries = 4096;
+
+  /// Error text names what refuses io_uring (seccomp, kernel.io_uring_disabled, the kernel's age)
+  /// and the remedy.
+  [[nodiscard]] static Result<Ring> create(unsigned entries = kEntries);
+
+  Ring(Ring&& other) noexcept;
+  Ring& operator=(Ring&&) = delete;
+  ~Ring();
+
+  // Each of these puts `op` in flight; what completes is the Linux call of the same name.
+  void accept_multishot(Completion& op, int fd) noexcept;
+  void connect(Completion& op, int fd, const sockaddr* address, socklen_t size) noexcept;
+  /// Bytes arrive in buffers of the group, one completion each, until an end, an error or
+  /// `cancel()`.
+  void receive_multishot(Completion& op, int fd, std::uint16_t buffer_group) noexcept;
+  /// Completes when every byte is written, or with an error (MSG_WAITALL, MSG_NOSIGNAL).
+  void send(Completion& op, int fd, std::span<const std::byte> bytes) noexcept;
+  /// Completes once when `events` of poll(2) hold; at once if they do already.
+  void poll(Completion& op, int fd, unsigned events) noexcept;
+  /// Reads 8 bytes of an eventfd(2) into `value`, which must live until the completion.
+  void read_event(Completion& op, int fd, std::uint64_t& value) noexcept;
+  /// Asks for an early end of `op`, which still completes, with -ECANCELED or with what it had
+  /// done. Nothing if it is not in flight.
+  void cancel(Completion& op) noexcept;
+
+  /// Submits what was asked for and waits for a completion, for `timeout` at the most (for ever
+  /// without one).
+  void submit_and_wait(std::optional<base::Duration> timeout) noexcept;
+
+  /// Completions that wait for `dispatch()`.
+  [[nodiscard]] unsigned ready() const noexcept { return io_uring_cq_ready(&ring_); }
+
+  /// Calls `complete()` on what the `count` oldest completions name.
+  void dispatch(unsigned count) noexcept;
+
+  [[nodiscard]] io_uring& raw() noexcept { return ring_; }
+  /// IORING_SETUP_* in force.
+  [[nodiscard]] unsigned setup_flags() const noexcept { return ring_.flags; }
+
+ private:
+  explicit Ring(const io_uring& ring) noexcept : ring_(ring) {}
+  io_uring_sqe& next_entry(Completion* op) noexcept;
+
+  io_uring ring_;
+  bool is_open_ = true;
+};
+
+}  // namespace sluice::uring
