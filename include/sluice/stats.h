@@ -211,6 +211,11 @@ struct KillOutcome {
   std::uint64_t killed = 0;  ///< sessions that lived and were told to end
 };
 
+/// What the admin interface answers with where the answer is no.
+struct Refusal {
+  std::string error;  ///< one line that names the remedy
+};
+
 /// GET /healthz.
 struct Health {
   bool healthy = false;
