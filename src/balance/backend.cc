@@ -1,0 +1,98 @@
+#include "balance/backend.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace sluice::balance {
+
+void TriedServers::add(std::uint32_t index) noexcept {
+  if (size_ == kLimit) {
+    std::shift_left(indices_.begin(), indices_.end(), 1);
+    --size_;
+  }
+  indices_[size_++] = index;
+}
+
+Backend::Backend(BackendState& state, std::vector<Candidate> candidates, BackendRules rules,
+                 std::unique_ptr<Policy> policy)
+    : state_(&state),
+      candidates_(std::move(candidates)),
+      rules_(rules),
+      policy_(std::move(policy)),
+      views_(state.workers()) {
+  SLUICE_ASSERT(policy_ != nullptr);
+  for (const Candidate& candidate : candidates_) {
+    SLUICE_ASSERT(&candidate.state->backend() == state_);
+  }
+  for (View& view : views_) {
+    view.pool.backend = state_;
+    view.pool.candidates = candidates_;
+    view.pool.members.reserve(candidates_.size());  // so that filling it never allocates
+  }
+}
+
+tl::expected<std::uint32_t, NoServer> Backend::pick(const PickContext& context) noexcept {
+  SLUICE_ASSERT(context.worker < views_.size());
+  const Pool& pool = current_pool(context.worker);
+  if (pool.members.empty()) return tl::unexpected(NoServer::kAllDown);
+
+  PickContext attempt = context;
+  while (true) {
+    if (const auto picked = policy_->pick(pool, attempt)) return *picked;
+    if (attempt.tried.empty()) return tl::unexpected(NoServer::kAllFull);
+    attempt.tried = attempt.tried.last(attempt.tried.size() > 1 ? 1 : 0);
+  }
+}
+
+const Pool& Backend::current_pool(std::uint32_t worker) noexcept {
+  View& view = views_[worker];
+  // Read before the servers' health: what changes meanwhile makes the number differ next time.
+  const std::uint64_t changes = state_->changes();
+  if (!view.is_made || view.changes != changes) {
+    fill(view.pool);
+    view.changes = changes;
+    view.is_made = true;
+  }
+  return view.pool;
+}
+
+void Backend::fill(Pool& pool) const noexcept {
+  Availability available = gather(pool.members, Assume::kHealth);
+  if (pool.members.empty() && rules_.all_down == WhenAllDown::kTryAnyway) {
+    available = gather(pool.members, Assume::kAllUp);
+  }
+  if (!available.is_standby_serving) {
+    std::erase_if(pool.members, [this](auto index) { return candidates_[index].is_passive; });
+  }
+  pool.total_weight = 0;
+  for (const std::uint32_t index : pool.members) pool.total_weight += candidates_[index].weight;
+  ++pool.revision;
+}
+
+Availability Backend::gather(std::vector<std::uint32_t>& usable, Assume assume) const {
+  usable.clear();
+  Availability available;
+  for (std::uint32_t index = 0; index < candidates_.size(); ++index) {
+    const Candidate& candidate = candidates_[index];
+    if (candidate.weight == 0) continue;
+    if (assume == Assume::kHealth && !candidate.state->health().is_up()) continue;
+    ++(candidate.is_passive ? available.usable_passive : available.usable_active);
+    usable.push_back(index);
+  }
+  available.is_standby_serving =
+      available.usable_passive > 0 && available.usable_active < rules_.standby_min_active;
+  return available;
+}
+
+Availability Backend::availability() const {
+  std::vector<std::uint32_t> usable;
+  return gather(usable, Assume::kHealth);
+}
+
+Duty Backend::duty(const Candidate& candidate, const Availability& availability) noexcept {
+  return candidate.is_passive && !availability.is_standby_serving ? Duty::kStandby : Duty::kServing;
+}
+
+}  // namespace sluice::balance

@@ -1,0 +1,115 @@
+// A backend of one compiled table: its servers, and which of them the next session goes to.
+//
+// Immutable after construction but for each worker's view of it, which only that worker touches, so
+// all workers pick at once without a lock. It refers to live state by raw pointer; whoever compiles
+// the table keeps that state alive (registry.h).
+//
+// Who shares the traffic (the pool):
+// - A server is usable when its health says up and its weight is not 0.
+// - Usable active servers are in the pool. Usable passive ones join them, all of them and under the
+//   same policy, while fewer than `standby_min_active` active ones are usable. A session does not
+//   reach an idle passive server just because the active ones refused it: a standby may be one that
+//   must not be written to before the active one is known to be down.
+// - Where nobody is usable, `all_down` decides: refuse, or go by the same rules as if all were up.
+// The pool is worked out again only when a server went up or down, not for each session.
+//
+// Retries: a server that the session has tried is not picked while an untried one of the pool is
+// open; after that any but the one tried last; that one only if it is alone.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "balance/policy.h"
+#include "balance/server.h"
+
+namespace sluice::balance {
+
+enum class WhenAllDown : std::uint8_t { kReject, kTryAnyway };
+
+struct BackendRules {
+  WhenAllDown all_down = WhenAllDown::kReject;
+  std::uint32_t standby_min_active = 1;
+};
+
+/// Why no server was picked.
+enum class NoServer : std::uint8_t {
+  kAllDown,
+  kAllFull,  ///< every server of the pool has its max_sessions
+};
+
+/// The servers one session has tried, the last kLimit of them; part of the session.
+class TriedServers {
+ public:
+  static constexpr std::size_t kLimit = 16;
+
+  /// Notes the server that has just failed. Beyond kLimit the oldest is forgotten.
+  void add(std::uint32_t index) noexcept;
+  void clear() noexcept { size_ = 0; }
+
+  [[nodiscard]] std::span<const std::uint32_t> indices() const noexcept {
+    return {indices_.data(), size_};
+  }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+ private:
+  std::array<std::uint32_t, kLimit> indices_{};
+  std::uint8_t size_ = 0;
+};
+
+/// What the backend can do now, for display.
+struct Availability {
+  std::uint32_t usable_active = 0;
+  std::uint32_t usable_passive = 0;
+  bool is_standby_serving = false;  ///< passive servers take traffic
+};
+
+class Backend {
+ public:
+  /// `state` and the candidates' states live longer; all candidates belong to `state`.
+  Backend(BackendState& state, std::vector<Candidate> candidates, BackendRules rules,
+          std::unique_ptr<Policy> policy);
+
+  /// The server for a session, as index into candidates(). The caller counts the session at once
+  /// (ServerState::session_began). Worker `context.worker` only.
+  [[nodiscard]] tl::expected<std::uint32_t, NoServer> pick(const PickContext& context) noexcept;
+
+  [[nodiscard]] std::span<const Candidate> candidates() const noexcept { return candidates_; }
+  [[nodiscard]] const Candidate& candidate(std::uint32_t index) const noexcept {
+    return candidates_[index];
+  }
+  [[nodiscard]] BackendState& state() const noexcept { return *state_; }
+
+  /// Control thread; takes time in proportion to the number of servers.
+  [[nodiscard]] Availability availability() const;
+
+  /// How a candidate is to be shown, given what availability() said.
+  [[nodiscard]] static Duty duty(const Candidate& candidate,
+                                 const Availability& availability) noexcept;
+
+ private:
+  struct alignas(64) View {
+    Pool pool;
+    std::uint64_t changes = 0;  ///< BackendState::changes() that it was made from
+    bool is_made = false;
+  };
+
+  const Pool& current_pool(std::uint32_t worker) noexcept;
+  void fill(Pool& pool) const noexcept;
+  enum class Assume : std::uint8_t { kHealth, kAllUp };
+  /// Lists the usable servers, active and passive; allocates only beyond `usable`'s capacity.
+  Availability gather(std::vector<std::uint32_t>& usable, Assume assume) const;
+
+  BackendState* state_;
+  std::vector<Candidate> candidates_;
+  BackendRules rules_;
+  std::unique_ptr<Policy> policy_;
+  std::vector<View> views_;
+};
+
+}  // namespace sluice::balance

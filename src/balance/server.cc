@@ -1,0 +1,36 @@
+#include "balance/server.h"
+
+#include <utility>
+
+namespace sluice::balance {
+
+void ServerState::start_checks(HealthRules rules, Clock::time_point now) {
+  const HealthState before = health_.status().state;
+  health_.start_checks(rules);
+  publish_health(before, now);
+}
+
+void ServerState::stop_checks(Clock::time_point now) {
+  const HealthState before = health_.status().state;
+  health_.stop_checks();
+  check_text_ = "-";
+  publish_health(before, now);
+}
+
+void ServerState::on_check(CheckOutcome outcome, std::string text, Clock::time_point now) {
+  const HealthState before = health_.status().state;
+  health_.on_check(outcome);
+  check_text_ = std::move(text);
+  publish_health(before, now);
+}
+
+void ServerState::publish_health(HealthState before, Clock::time_point now) {
+  const HealthStatus status = health_.status();
+  health_word_.store(status.to_word(), std::memory_order_relaxed);
+  if ((before == HealthState::kDown) == (status.state == HealthState::kDown)) return;
+  last_change_ = now;
+  // After the word: a worker that sees the new number must see the new health as well.
+  backend_->changes_.fetch_add(1, std::memory_order_release);
+}
+
+}  // namespace sluice::balance

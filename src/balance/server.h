@@ -1,0 +1,149 @@
+// The live state of backends and their servers: what a reload must not lose.
+//
+// Compiled tables are immutable and come and go; they refer to these objects by raw pointer. The
+// objects are found by name: (backend) and (backend, server). The number of workers is fixed for
+// the life of the process, so every object holds one slot for each worker from the start.
+//
+// Shared between threads: workers count sessions and read the health; the control thread writes the
+// health and reads the numbers. What belongs to one thread only says so at its member.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "balance/health.h"
+#include "stats/counters.h"
+
+namespace sluice::balance {
+
+/// A server's place in a worker's smooth round robin (round_robin.h says how it works): the credit
+/// it had when it was last picked, and when that was, counted in picks from its backend.
+struct RotationPlace {
+  std::int64_t credit = 0;
+  std::uint64_t picked_at = 0;
+};
+
+/// What one worker keeps about one server. Only that worker writes it; the control thread reads
+/// `traffic`. It fills one cache line of its own (the place uses the padding of the counters).
+struct alignas(64) WorkerSlot {
+  [[no_unique_address]] stats::TrafficCounters traffic;
+  RotationPlace place;
+};
+static_assert(sizeof(WorkerSlot) == 64);
+
+/// What all servers of one backend name share. Any thread.
+class BackendState {
+ public:
+  BackendState(std::string name, std::size_t workers) : picks_(workers), name_(std::move(name)) {}
+  BackendState(const BackendState&) = delete;
+  BackendState& operator=(const BackendState&) = delete;
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] std::size_t workers() const noexcept { return picks_.size(); }
+
+  /// Sessions on all of its servers, and the most there were at once.
+  [[nodiscard]] const stats::SharedGauge& sessions() const noexcept { return sessions_; }
+
+  /// Grows whenever a server of this backend starts or stops to be up. Whoever has read a number
+  /// here sees at least the health that was published before it.
+  [[nodiscard]] std::uint64_t changes() const noexcept {
+    return changes_.load(std::memory_order_acquire);
+  }
+
+  /// How often `worker` has picked here: the clock of its rotation. That worker only.
+  [[nodiscard]] std::uint64_t& picks(std::uint32_t worker) noexcept { return picks_[worker].value; }
+
+ private:
+  friend class ServerState;
+
+  struct alignas(64) PickClock {
+    std::uint64_t value = 0;
+  };
+
+  std::atomic<std::uint64_t> changes_{0};
+  std::vector<PickClock> picks_;
+  std::string name_;
+  alignas(64) stats::SharedGauge sessions_;
+};
+
+/// The live state of one server.
+///
+/// A worker calls session_began() as soon as it has picked the server, so that a connection that is
+/// still being established counts as load, and session_ended() exactly once for each began. A
+/// session that moves on to another server ends here and begins there.
+class alignas(64) ServerState {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// `backend` outlives it.
+  ServerState(BackendState& backend, std::string name)
+      : backend_(&backend), slots_(backend.workers()), name_(std::move(name)) {}
+  ServerState(const ServerState&) = delete;
+  ServerState& operator=(const ServerState&) = delete;
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] BackendState& backend() const noexcept { return *backend_; }
+
+  // --- Workers ---
+
+  void session_began(std::uint32_t worker) noexcept {
+    sessions_.up();
+    backend_->sessions_.up();
+    slots_[worker].traffic.total.add(1);
+  }
+  void session_ended() noexcept {
+    sessions_.down();
+    backend_->sessions_.down();
+  }
+
+  /// Sessions on all workers, and the most there were at once.
+  [[nodiscard]] const stats::SharedGauge& sessions() const noexcept { return sessions_; }
+
+  [[nodiscard]] HealthStatus health() const noexcept {
+    return HealthStatus::from_word(health_word_.load(std::memory_order_relaxed));
+  }
+
+  /// Worker `worker`'s own counters and place. That worker; the control thread may read `traffic`.
+  [[nodiscard]] WorkerSlot& slot(std::uint32_t worker) noexcept { return slots_[worker]; }
+  [[nodiscard]] const std::vector<WorkerSlot>& slots() const noexcept { return slots_; }
+
+  // --- Control thread ---
+
+  /// Puts the server under active checks, or under new rules; health that is known stays.
+  void start_checks(HealthRules rules, Clock::time_point now);
+  /// It counts as up from now on, as NOCHECK.
+  void stop_checks(Clock::time_point now);
+
+  /// Takes in a finished check. `text` is what the column `check` shows: `ok 0.4ms`,
+  /// `connection refused`.
+  void on_check(CheckOutcome outcome, std::string text, Clock::time_point now);
+
+  /// Notes a check that could not be made for a reason of our own: shown, but not held against the
+  /// server.
+  void note_check(std::string text) { check_text_ = std::move(text); }
+
+  /// The last check's outcome, `-` before the first.
+  [[nodiscard]] const std::string& check_text() const noexcept { return check_text_; }
+  /// When it last went up or down; its creation at first.
+  [[nodiscard]] Clock::time_point last_change() const noexcept { return last_change_; }
+
+ private:
+  void publish_health(HealthState before, Clock::time_point now);
+
+  // One cache line for what a pick touches.
+  stats::SharedGauge sessions_;
+  std::atomic<std::uint64_t> health_word_{HealthStatus{}.to_word()};
+  BackendState* backend_;
+  std::vector<WorkerSlot> slots_;
+
+  std::string name_;
+  Health health_;                                 // control thread
+  std::string check_text_ = "-";                  // control thread
+  Clock::time_point last_change_ = Clock::now();  // control thread
+};
+
+}  // namespace sluice::balance
