@@ -1,0 +1,94 @@
+"""Fixtures of the end-to-end tests. See harness/settings.py for what the environment chooses."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from harness import settings  # noqa: E402  (the path above makes it reachable)
+from harness.addresses import free_address  # noqa: E402
+from harness.thread_server import ThreadServer  # noqa: E402
+from harness.sluice import Sluice, backend, frontend, server  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "smoke: quick, needs only Python; also run on Linux 6.1")
+    config.addinivalue_line("markers", "heavy: much data or many connections")
+    for program in (settings.SLUICE, settings.LBSTAT):
+        if not os.access(program, os.X_OK):
+            raise pytest.UsageError(f"{program} is not there: build first, or set SLUICE_BIN and "
+                                    "LBSTAT_BIN")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if call.when == "call":
+        item.call_failed = report.failed
+    if report.failed:
+        for proxy in getattr(item, "proxies", []):
+            if proxy.running is not None:
+                report.sections.append(("sluice log (end)", proxy.log()[-6000:]))
+
+
+@pytest.fixture
+def short_directory():
+    """A directory whose path leaves room for the name of a UNIX socket (108 bytes in all)."""
+    with tempfile.TemporaryDirectory(prefix="sluice-") as path:
+        yield Path(path)
+
+
+@pytest.fixture
+def start_sluice(request):
+    """start_sluice(config, ...) -> a running Sluice; ended and checked after the test."""
+    request.node.proxies = proxies = []
+
+    def start(config, **options):
+        proxies.append(Sluice(config, **options))
+        return proxies[-1].start()
+
+    yield start
+    for proxy in proxies:
+        if getattr(request.node, "call_failed", True):
+            proxy.abandon()
+        else:
+            proxy.stop()
+
+
+@pytest.fixture
+def serve(request):
+    """serve(handler, ...) -> a ThreadServer that ends with the test."""
+    servers = []
+
+    def start(handler, **options):
+        servers.append(ThreadServer(handler, **options))
+        return servers[-1]
+
+    yield start
+    for one in servers:
+        one.stop()
+
+
+@pytest.fixture
+def proxied(start_sluice):
+    """proxied(servers..., backend={}, frontend={}, **top) -> (Sluice, its address).
+
+    One frontend `front`, one backend `back`, servers `s1`, `s2`, ...: the shape of most tests.
+    Health checks are off unless asked for, so that servers see only the test's connections.
+    """
+    def start(*servers, backend_keys=None, frontend_keys=None, launcher=(), **top):
+        address = free_address()
+        entries = [one if isinstance(one, dict) else server(f"s{number}", one)
+                   for number, one in enumerate(servers, 1)]
+        keys = {"health_check": {"type": "none"}} | (backend_keys or {})
+        config = top | {
+            "frontends": [frontend("front", address, "back", **(frontend_keys or {}))],
+            "backends": [backend("back", entries, **keys)],
+        }
+        return start_sluice(config, launcher=launcher), address
+
+    return start
