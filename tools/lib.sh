@@ -2,8 +2,9 @@
 # shellcheck shell=bash
 
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build_root=${SLUICE_BUILD_ROOT:-$tree/build}   # one folder in it for each preset, and results/
+# shellcheck disable=SC2034  # used by those who source this
 python=/usr/bin/python3   # Debian's, whose modules the packages below install
-cores=$(nproc)
 
 say() { printf '%s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
@@ -69,7 +70,7 @@ install_quietly() {
 # service_units: the service files on this machine, sorted; empty where there is no systemd.
 service_units() {
   [ -d /run/systemd/system ] || return 0
-  { cd /lib/systemd/system 2>/dev/null && ls -1 -- *.service | grep -v '@'; } | sort
+  find /lib/systemd/system -maxdepth 1 -name '*.service' ! -name '*@*' -printf '%f\n' | sort
 }
 
 # The build presets: the options that `meson setup` takes for each. README.md shows the same table.
@@ -89,7 +90,7 @@ preset_options() {
 
 # configure PRESET: build/PRESET exists and has the preset's options; warnings are errors.
 configure() {
-  local preset=$1 directory="$tree/build/$1" options
+  local preset=$1 directory="$build_root/$1" options
   options=$(preset_options "$preset")
   [ -f "$directory/build.ninja" ] && return 0
   rm -rf "$directory"
@@ -103,5 +104,5 @@ configure() {
 # build PRESET [TARGET...]: configures where needed and builds.
 build() {
   local preset=$1; shift
-  configure "$preset" && ninja -C "$tree/build/$preset" "$@"
+  configure "$preset" && ninja -C "$build_root/$preset" "$@"
 }

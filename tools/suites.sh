@@ -1,0 +1,147 @@
+# The suites of tools/test, one function each. Sourced by bash after lib.sh, never run.
+# shellcheck shell=bash disable=SC2154  # tree, build_root and python are lib.sh's
+#
+# A suite calls count_step, count_xml or cannot for everything it does; those keep the sums.
+
+passed=0 failed=0
+results="$build_root/results"
+
+# count_step NAME COMMAND...: one test that passes when the command does; its output is shown when
+# it does not.
+count_step() {
+  local name=$1 log; shift
+  log="$results/${name// /-}.log"
+  if "$@" >"$log" 2>&1; then
+    passed=$((passed + 1)); say "  ok: $name"
+  else
+    failed=$((failed + 1)); say "  FAILED: $name ($log ends in:)"; tail -n 30 "$log"
+    return 1
+  fi
+}
+
+# count_xml NAME XML COMMAND...: runs the command, which writes JUnit XML, and adds its counts. A
+# command that fails without a failed test counts as one failure.
+count_xml() {
+  local name=$1 xml=$2 log status=0 good bad; shift 2
+  log="$results/${name// /-}.log"
+  rm -f "$xml"
+  "$@" >"$log" 2>&1 || status=$?
+  read -r good bad < <("$python" "$tree/tools/results.py" "$xml")
+  if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
+    bad=1; say "  FAILED: $name: exit status $status"
+  fi
+  passed=$((passed + good)) failed=$((failed + bad))
+  say "  $name: $good passed, $bad failed"
+  [ "$bad" -eq 0 ] || { say "  ($log ends in:)"; tail -n 40 "$log"; return 1; }
+}
+
+# cannot NAME REASON: what this machine cannot do, said aloud.
+cannot() { say "  NOT RUN: $1: $2"; }
+
+# has_io_uring: whether this machine lets a process set up a ring. ENOMEM (bad address) and EFAULT
+# mean yes: the call is there.
+has_io_uring() {
+  "$python" - <<'END'
+import ctypes, errno, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall(425, 1, None)
+sys.exit(ctypes.get_errno() in (errno.EPERM, errno.ENOSYS, errno.EACCES))
+END
+}
+
+# run_unit PRESET: the unit tests of one build, through meson.
+run_unit() {
+  local directory="$build_root/$1"
+  count_xml "$1 unit" "$directory/meson-logs/testlog.junit.xml" \
+    setarch -R meson test -C "$directory" --no-rebuild --print-errorlogs --timeout-multiplier 4
+}
+
+# run_e2e PRESET SCALE VOLUME [PYTEST ARGUMENT...]: the end-to-end tests with one build's programs.
+run_e2e() {
+  local preset=$1 scale=$2 size=$3 directory="$build_root/$1" sanitized=; shift 3
+  case $preset in asan | tsan) sanitized=$preset ;; esac
+  if ! has_io_uring; then
+    cannot "$preset e2e" "io_uring is refused here; suite kernel runs the smoke tests"
+    return 0
+  fi
+  count_xml "$preset e2e" "$results/$preset-e2e.xml" env \
+    SLUICE_BIN="$directory/src/daemon/sluice" LBSTAT_BIN="$directory/tools/lbstat/lbstat" \
+    SLUICE_TIME_SCALE="$scale" SLUICE_VOLUME="$size" SLUICE_SANITIZED="$sanitized" \
+    setarch -R "$python" -m pytest -q --junitxml="$results/$preset-e2e.xml" \
+    "$tree/tests/e2e" "$@"
+}
+
+code_files() {
+  git -C "$tree" ls-files -co --exclude-standard -- '*.h' '*.cc' | sed "s|^|$tree/|"
+}
+
+suite_format() { count_step "format" check_format; }
+
+check_format() { code_files | xargs -r clang-format --dry-run --Werror; }
+
+suite_tidy() {
+  count_step "tidy" "$python" "$tree/tools/tidy.py"
+  count_xml "tools' own tests" "$results/tools.xml" "$python" -m pytest -q -p no:cacheprovider \
+    --junitxml="$results/tools.xml" "$tree/tools"
+}
+
+suite_release() {
+  count_step "release build" build release || return 1
+  run_unit release
+  run_e2e release 1 1
+}
+
+suite_asan() {
+  count_step "asan build" build asan || return 1
+  run_unit asan
+  run_e2e asan 4 0.25
+}
+
+suite_tsan() {
+  count_step "tsan build" build tsan || return 1
+  run_unit tsan
+  run_e2e tsan 5 0.15
+}
+
+suite_clang() {
+  count_step "clang build" build clang || return 1
+  run_fuzzers "${FUZZ_SECONDS:-10}"
+}
+
+# run_fuzzers SECONDS: every target over its corpus and on from there, for so long each.
+run_fuzzers() {
+  local target name work found=no
+  for target in "$build_root"/clang/tests/fuzz/*_fuzz; do
+    [ -x "$target" ] || continue
+    found=yes name=$(basename "$target") work="$build_root/fuzz/$name"
+    mkdir -p "$work"
+    local corpora=("$work")
+    [ -d "$tree/tests/fuzz/corpus/${name%_fuzz}" ] &&
+      corpora+=("$tree/tests/fuzz/corpus/${name%_fuzz}")
+    count_step "fuzz $name" "$target" -max_total_time="$1" -timeout=5 -rss_limit_mb=1024 \
+      -artifact_prefix="$results/" "${corpora[@]}"
+  done
+  [ $found = yes ] || count_step "fuzz targets exist" false
+}
+
+suite_kernel() {
+  count_xml "kernel 6.1" "$results/kernel.xml" "$tree/tests/kernel/run" \
+    "$build_root/release" "$results/kernel.xml"
+}
+
+suite_clang_tidy() {
+  configure clang >/dev/null || return 1
+  count_step "clang-tidy" "$python" "$tree/tools/run_clang_tidy.py" "$build_root/clang"
+}
+
+suite_bench() {
+  count_step "bench self-test" "$tree/bench/run" --self-test
+}
+
+# suite_long: what takes longer than a test run should: more data, more reloads, longer fuzzing.
+suite_long() {
+  count_step "release build" build release || return 1
+  run_e2e release 1 5 -m heavy
+  count_step "asan build" build asan && run_e2e asan 4 2 -m heavy
+  count_step "clang build" build clang && run_fuzzers 300
+}
