@@ -46,32 +46,21 @@ Result<BufferRing> BufferRing::create(io_uring& ring, Shape shape) {
                 " (needs Linux 5.19)");
   }
   io_uring_buf_ring_init(entries);
-  buffers.in_use_ = shape.count;
-  for (std::uint32_t buffer = 0; buffer < shape.count; ++buffer) {
-    buffers.recycle(static_cast<std::uint16_t>(buffer));
-  }
   return buffers;
 }
 
 BufferRing::BufferRing(BufferRing&& other) noexcept
     : ring_(std::exchange(other.ring_, nullptr)),
       memory_(std::exchange(other.memory_, nullptr)),
-      shape_(other.shape_),
-      in_use_(other.in_use_) {}
+      shape_(other.shape_) {}
 
 BufferRing::~BufferRing() {
   if (memory_ != nullptr) ::munmap(memory_, memory_bytes(shape_));
   if (ring_ != nullptr) ::munmap(ring_, ring_bytes(shape_));
 }
 
-void BufferRing::take(std::uint16_t buffer) noexcept {
-  SLUICE_ASSERT(buffer < shape_.count);
-  ++in_use_;
-}
-
 void BufferRing::recycle(std::uint16_t buffer) noexcept {
-  SLUICE_ASSERT(in_use_ > 0);
-  --in_use_;
+  SLUICE_ASSERT(buffer < shape_.count);
   io_uring_buf_ring_add(ring_, memory_ + std::size_t{buffer} * shape_.length, shape_.length, buffer,
                         io_uring_buf_ring_mask(shape_.count), 0);
   io_uring_buf_ring_advance(ring_, 1);

@@ -40,13 +40,7 @@ class BufferRing {
   [[nodiscard]] std::uint32_t length() const noexcept { return shape_.length; }
   [[nodiscard]] std::uint32_t count() const noexcept { return shape_.count; }
 
-  /// Buffers that completions named and nobody recycled yet.
-  [[nodiscard]] std::uint32_t in_use() const noexcept { return in_use_; }
-
-  /// Notes that a completion named this buffer: it is ours until recycled.
-  void take(std::uint16_t buffer) noexcept;
-
-  /// Gives the buffer back to the kernel.
+  /// Gives the buffer to the kernel.
   void recycle(std::uint16_t buffer) noexcept;
 
  private:
@@ -56,7 +50,6 @@ class BufferRing {
   io_uring_buf_ring* ring_;
   std::byte* memory_;
   Shape shape_;
-  std::uint32_t in_use_ = 0;
 };
 
 }  // namespace sluice::uring

@@ -1,0 +1,76 @@
+#include "proxy/listener.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace sluice::proxy {
+namespace {
+
+/// Without descriptors the kernel keeps connections in its queue; sessions that end make room.
+constexpr base::milliseconds kPause{100};
+
+bool is_shortage(int error) noexcept {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+}  // namespace
+
+Listener::Listener(reactor::Reactor& reactor, ListenerOwner& owner, std::string name, sys::Fd fd,
+                   stats::Counter& pauses)
+    : reactor_(reactor),
+      owner_(owner),
+      name_(std::move(name)),
+      fd_(std::move(fd)),
+      pauses_(pauses) {
+  reactor_.ring().accept_multishot(accept_, fd_.get());
+}
+
+void Listener::on_accept(uring::Outcome outcome) noexcept {
+  if (outcome.result >= 0) {
+    owner_.on_connection(*this, sys::Fd(outcome.result));
+  } else if (is_shortage(-outcome.result)) {
+    is_pause_needed_ = true;
+  }
+}
+
+void Listener::on_timer() noexcept {}
+
+void Listener::close() noexcept {
+  is_closing_ = true;
+  timer_.disarm();
+  reactor_.ring().cancel(accept_);
+  settle();
+}
+
+void Listener::settle() noexcept {
+  if (accept_.is_in_flight() || timer_.is_armed()) return;
+  if (is_closing_) {
+    if (!fd_.is_open()) return;
+    accept_rest();
+    fd_.reset();
+    return owner_.on_listener_closed(*this);
+  }
+  if (is_pause_needed_) {
+    is_pause_needed_ = false;
+    pauses_.add(1);
+    return reactor_.timers().arm(timer_, reactor_.now() + kPause);
+  }
+  reactor_.ring().accept_multishot(accept_, fd_.get());
+}
+
+void Listener::accept_rest() noexcept {
+  // Closing a listening socket resets what waits in its queue: those clients have a connection
+  // already and are served.
+  for (;;) {
+    sys::Fd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (client.is_open()) {
+      owner_.on_connection(*this, std::move(client));
+    } else if (errno != ECONNABORTED && errno != EINTR) {
+      return;
+    }
+  }
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,294 @@
+#include "proxy/relay.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace sluice::proxy {
+namespace {
+
+/// Up to this many completions in a turn, a chunk is sent with send(2) at once: the send's own
+/// completion would wake the loop once more. Above it the ring sends for everyone in one system
+/// call (measured, src/ARCHITECTURE.md section 2).
+constexpr unsigned kQuietTurn = 4;
+
+/// A direction that was demoted before must show a longer run to be promoted again; the shift stops
+/// here.
+constexpr std::uint8_t kMaxBackoff = 6;
+
+bool is_retry(int error) noexcept {
+  return error == EAGAIN || error == EINTR;
+}
+
+}  // namespace
+
+void RelayContext::end_turn() noexcept {
+  chunks.top_up();
+  while (!starved.is_empty() && chunks.has_buffers()) {
+    Relay& relay = starved.pop_front();
+    relay.state_.is_starved = false;
+    relay.advance();
+    relay.settle();
+  }
+}
+
+Relay::Relay(RelayContext& context, RelayHost& host, Run& run, Ends ends, stats::Counter& first,
+             stats::Counter& second) noexcept
+    : context_(context),
+      host_(host),
+      run_(run),
+      first_counter_(first),
+      second_counter_(second),
+      last_activity_(context.reactor.now()),
+      ends_(ends) {}
+
+Relay::~Relay() {
+  SLUICE_ASSERT(queue_.is_empty());
+  SLUICE_ASSERT(!pipe_.is_open());
+}
+
+void Relay::advance() noexcept {
+  for (Step step = plan(state_); step != Step::kWait; step = plan(state_)) take(step);
+}
+
+void Relay::take(Step step) noexcept {
+  switch (step) {
+    case Step::kReceive:
+      return start_receive();
+    case Step::kPause:
+      state_.is_cancelling = true;
+      return context_.reactor.ring().cancel(receive_);
+    case Step::kSend:
+      return submit_send();
+    case Step::kSplice:
+      return splice_turn();
+    case Step::kChangeGear:
+      return change_gear();
+    case Step::kWait:
+      return;
+  }
+}
+
+void Relay::stop() noexcept {
+  state_.is_stopped = true;
+  state_.is_starved = false;
+  unlink();
+  context_.reactor.ring().cancel(receive_);
+  context_.reactor.ring().cancel(send_);
+  // A send in flight reads from the first chunk until it completes; that one is dropped then.
+  if (!send_.is_in_flight()) context_.chunks.clear(queue_);
+  if (pipe_.is_open()) drop_pipe();
+}
+
+// --- Copy ---
+
+void Relay::start_receive() noexcept {
+  context_.reactor.ring().receive_multishot(receive_, ends_.source, uring::BufferRing::kGroup);
+  state_.is_receiving = true;
+}
+
+void Relay::on_receive(uring::Outcome outcome) noexcept {
+  if (!receive_.is_in_flight()) state_.is_receiving = state_.is_cancelling = false;
+  if (outcome.has_buffer()) on_chunk(outcome);
+  if (state_.is_stopped) return;
+  if (!outcome.has_buffer()) on_receive_end(outcome.result);
+  advance();
+}
+
+void Relay::on_chunk(uring::Outcome outcome) noexcept {
+  const auto length = static_cast<std::uint32_t>(std::max(outcome.result, 0));
+  context_.chunks.take(outcome.buffer(), length);
+  if (length == 0 || state_.is_stopped || state_.sink_failed) {
+    context_.chunks.release(outcome.buffer());
+    if (outcome.result <= 0 && !state_.is_stopped) on_receive_end(outcome.result);
+    return;
+  }
+  note_arrival(length);
+  state_.held += length;
+  consider_promotion();
+  const bool is_first = queue_.is_empty() && !state_.is_sending;
+  context_.chunks.push(queue_, outcome.buffer());
+  if (is_first && context_.reactor.ready_at_start() <= kQuietTurn) send_at_once(outcome.buffer());
+}
+
+void Relay::on_receive_end(int result) noexcept {
+  if (state_.gear == Gear::kSplice || result == -ECANCELED) return;  // readable now, or paused
+  if (result == 0) return end_source();
+  if (result == -ENOBUFS) {
+    context_.chunks.on_shortage();
+    context_.shortages.add(1);
+    // With every buffer held by others a pipe still serves; else the ring only has to be refilled.
+    if (context_.is_splice_allowed && !context_.chunks.has_buffers()) {
+      state_.wanted = Gear::kSplice;
+      return;
+    }
+    state_.is_starved = true;
+    context_.starved.push_back(*this);
+    return;
+  }
+  if (is_retry(-result)) return;
+  state_.source_failed = true;
+}
+
+void Relay::end_source() noexcept {
+  (is_source_broken_ ? state_.source_failed : state_.source_ended) = true;
+}
+
+void Relay::fail_sink() noexcept {
+  state_.sink_failed = true;
+  state_.held = 0;
+  context_.chunks.clear(queue_);
+  if (pipe_.is_open()) drop_pipe();
+}
+
+void Relay::note_arrival(std::uint32_t count) noexcept {
+  bytes_ += count;
+  first_counter_.add(count);
+  second_counter_.add(count);
+  last_activity_ = context_.reactor.now();
+  if (run_.speaker != this) run_ = {this, 0};
+  run_.bytes += count;
+}
+
+void Relay::consider_promotion() noexcept {
+  if (run_.bytes < (kPromoteAfter << demotions_) || !context_.is_splice_allowed) return;
+  state_.wanted = Gear::kSplice;
+}
+
+void Relay::send_at_once(std::uint16_t buffer) noexcept {
+  const auto bytes = context_.chunks.bytes(buffer);
+  const auto sent = ::send(ends_.sink, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent < 0) {
+    if (!is_retry(errno)) fail_sink();
+    return;
+  }
+  const auto count = static_cast<std::uint32_t>(sent);
+  state_.held -= count;
+  if (count == bytes.size()) {
+    context_.chunks.pop(queue_);
+  } else {
+    context_.chunks.consume(buffer, count);
+  }
+}
+
+void Relay::submit_send() noexcept {
+  context_.reactor.ring().send(send_, ends_.sink, context_.chunks.bytes(queue_.first));
+  state_.is_sending = true;
+}
+
+void Relay::on_send(uring::Outcome outcome) noexcept {
+  state_.is_sending = false;
+  if (state_.is_stopped) {
+    context_.chunks.clear(queue_);
+    return;
+  }
+  if (state_.gear == Gear::kSplice) return advance();  // writable now
+  if (outcome.result < 0 && !is_retry(-outcome.result)) {
+    fail_sink();
+  } else if (outcome.result > 0) {
+    const auto count = static_cast<std::uint32_t>(outcome.result);
+    last_activity_ = context_.reactor.now();
+    state_.held -= count;
+    context_.chunks.consume(queue_.first, count);
+    if (context_.chunks.bytes(queue_.first).empty()) context_.chunks.pop(queue_);
+  }
+  advance();
+}
+
+// --- Gears ---
+
+void Relay::change_gear() noexcept {
+  state_.gear = state_.wanted;
+  small_moves_ = 0;
+  if (state_.gear == Gear::kSplice) {
+    has_spliced_ = true;
+    context_.promotions.add(1);
+    return;
+  }
+  context_.demotions.add(1);
+  demotions_ = std::min<std::uint8_t>(static_cast<std::uint8_t>(demotions_ + 1), kMaxBackoff);
+  run_ = {};
+}
+
+// --- Splice ---
+
+void Relay::splice_turn() noexcept {
+  if (!pipe_.is_open()) pipe_ = context_.pipes.borrow();
+  if (!pipe_.is_open()) {
+    state_.wanted = Gear::kCopy;
+    return;
+  }
+  std::uint32_t moved = 0;
+  Moved last = state_.held > 0 ? drain_pipe() : Moved::kSome;
+  while (last == Moved::kSome && moved < kTurnBudget) {
+    last = fill_pipe();
+    moved += state_.held;
+    if (state_.held > 0) last = drain_pipe();
+  }
+  if (state_.sink_failed) return;
+  if (state_.held > 0) {
+    context_.reactor.ring().poll(send_, ends_.sink, POLLOUT);
+    state_.is_sending = true;
+    return;
+  }
+  context_.pipes.give_back(std::exchange(pipe_, {}));
+  if (last == Moved::kEnded) return;
+  note_small_move(moved);
+  if (state_.wanted != state_.gear) return;
+  // After the budget the source is readable still: the wait completes at once, behind what others
+  // have ready.
+  context_.reactor.ring().poll(receive_, ends_.source, POLLIN | POLLRDHUP);
+  state_.is_receiving = true;
+}
+
+Relay::Moved Relay::fill_pipe() noexcept {
+  const auto got = ::splice(ends_.source, nullptr, pipe_.write_end(), nullptr, pipe_.capacity(),
+                            SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+  if (got > 0) {
+    const auto count = static_cast<std::uint32_t>(got);
+    note_arrival(count);
+    state_.held += count;
+    return Moved::kSome;
+  }
+  if (got < 0 && is_retry(errno)) return Moved::kBlocked;
+  if (got == 0) {
+    end_source();
+  } else {
+    state_.source_failed = true;
+  }
+  return Moved::kEnded;
+}
+
+Relay::Moved Relay::drain_pipe() noexcept {
+  while (state_.held > 0) {
+    const auto put = ::splice(pipe_.read_end(), nullptr, ends_.sink, nullptr, state_.held,
+                              SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+    if (put < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) return Moved::kBlocked;
+    }
+    if (put <= 0) {
+      fail_sink();
+      return Moved::kEnded;
+    }
+    state_.held -= static_cast<std::uint32_t>(put);
+    last_activity_ = context_.reactor.now();
+  }
+  return Moved::kSome;
+}
+
+void Relay::note_small_move(std::uint32_t moved) noexcept {
+  small_moves_ = moved < kSmallMove ? static_cast<std::uint8_t>(small_moves_ + 1) : std::uint8_t{0};
+  if (small_moves_ >= kDemoteAfter) state_.wanted = Gear::kCopy;
+}
+
+void Relay::drop_pipe() noexcept {
+  state_.held = 0;
+  context_.pipes.discard(std::exchange(pipe_, {}));
+}
+
+}  // namespace sluice::proxy

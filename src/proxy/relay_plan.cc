@@ -1,0 +1,72 @@
+#include "proxy/relay_plan.h"
+
+namespace sluice::proxy {
+namespace {
+
+Step flush(const RelayState& state) noexcept {
+  return state.gear == Gear::kCopy ? Step::kSend : Step::kSplice;
+}
+
+Step plan_gear_change(const RelayState& state) noexcept {
+  if (state.is_receiving) return state.is_cancelling ? Step::kWait : Step::kPause;
+  return state.held == 0 && !state.is_sending ? Step::kChangeGear : Step::kWait;
+}
+
+Step plan_copy(const RelayState& state) noexcept {
+  if (state.is_receiving) {
+    return state.held > kHighWater && !state.is_cancelling ? Step::kPause : Step::kWait;
+  }
+  return state.held <= kLowWater && !state.is_starved ? Step::kReceive : Step::kWait;
+}
+
+/// Nothing is left to wait for before the session can act on the source's failure.
+bool is_flushed(const RelayState& state) noexcept {
+  return state.sink_failed || (state.held == 0 && !state.is_sending);
+}
+
+CloseReason closed_by(Side side) noexcept {
+  return side == Side::kServer ? CloseReason::kServerClosed : CloseReason::kClientClosed;
+}
+
+}  // namespace
+
+Step plan(const RelayState& state) noexcept {
+  if (state.is_stopped) return Step::kWait;
+  if (state.sink_failed) {
+    // Bytes from the source have nowhere to go: they stay in the kernel while the other direction
+    // learns how the sink ended.
+    return state.is_receiving && !state.is_cancelling ? Step::kPause : Step::kWait;
+  }
+  if (state.held > 0 && !state.is_sending) return flush(state);
+  if (state.source_ended || state.source_failed) return Step::kWait;
+  if (state.wanted != state.gear) return plan_gear_change(state);
+  if (state.gear == Gear::kCopy) return plan_copy(state);
+  return state.is_receiving || state.is_sending ? Step::kWait : Step::kSplice;
+}
+
+Judgement judge(const RelayState& upstream, const RelayState& downstream, Side first_end) noexcept {
+  if (upstream.source_failed) {
+    if (!is_flushed(upstream)) return {};
+    return {Verdict::kResetServer, {CloseReason::kClientReset, Side::kClient}};
+  }
+  if (downstream.source_failed) {
+    if (!is_flushed(downstream)) return {};
+    return {Verdict::kResetClient, {CloseReason::kServerReset, Side::kServer}};
+  }
+  // A sink that fails after its own end was read in order has simply closed: what we still had for
+  // it is lost, as it wanted.
+  if (upstream.sink_failed && has_delivered(downstream)) {
+    return {Verdict::kFinish, {CloseReason::kServerClosed, Side::kServer}};
+  }
+  if (downstream.sink_failed && has_delivered(upstream)) {
+    return {Verdict::kFinish, {CloseReason::kClientClosed, Side::kClient}};
+  }
+  if (has_delivered(upstream) && has_delivered(downstream)) {
+    return {Verdict::kFinish, {closed_by(first_end), first_end}};
+  }
+  if (has_delivered(upstream) && !upstream.sink_shut) return {Verdict::kPassEndUpstream, {}};
+  if (has_delivered(downstream) && !downstream.sink_shut) return {Verdict::kPassEndDownstream, {}};
+  return {};
+}
+
+}  // namespace sluice::proxy

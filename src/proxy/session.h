@@ -1,0 +1,148 @@
+// A client's connection and the server's, from accept to the last close.
+//
+//   start() --> connecting --> relaying --> closing --> delivering --> ended
+//                |   ^   |                    ^  |                        ^
+//                v   |   +--------------------+  +------------------------+
+//              pausing  (before the only server is tried again)
+//
+// connecting: a server has been picked and connect(2) is in flight; failure or timeout picks
+// another. relaying: two relays move bytes; `judge()` (relay_plan.h) says when an end is passed on
+// and when the session is over. closing: the reason is recorded, everything in flight has been
+// asked to end; lasts until nothing is. delivering: a reset is due, but bytes before it are still
+// under way to the one who is to see it. ended: `settle()` takes the session out of its set, which
+// destroys it.
+//
+// `enter()` is the only writer of the state and checks the edge; `settle()` runs after every
+// completion and is the only place where a session judges, moves on from closing, or ends. Thread:
+// its worker's.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "balance/backend.h"
+#include "base/clock.h"
+#include "base/intrusive_list.h"
+#include "proxy/relay.h"
+#include "proxy/session_log.h"
+#include "proxy/table_pins.h"
+#include "reactor/timer_wheel.h"
+#include "sluice/address.h"
+#include "sluice/stats.h"
+#include "stats/histogram.h"
+#include "sys/fd.h"
+
+namespace sluice::proxy {
+
+class Session;
+
+/// Takes a session back that has ended.
+class SessionOwner {
+ public:
+  virtual void on_session_ended(Session& session) noexcept = 0;
+
+ protected:
+  ~SessionOwner() = default;
+};
+
+/// What all sessions of a worker share.
+struct SessionContext {
+  RelayContext& relay;
+  TablePins& pins;
+  SessionOwner& owner;
+  std::uint32_t worker = 0;
+  bool is_logging = true;  ///< finished sessions go to `log`
+  SessionLog& log;
+  stats::ReasonCounters reasons;
+  stats::Histogram connect_time;
+  stats::Histogram session_time;
+};
+
+class Session final : public base::ListHook<>, private RelayHost {
+ public:
+  enum class State : std::uint8_t {
+    kConnecting,
+    kPausing,
+    kRelaying,
+    kClosing,
+    kDelivering,
+    kEnded,
+  };
+
+  Session(SessionContext& context, std::uint64_t id, sys::Fd client, TablePin& pin,
+          FrontendRoute& frontend) noexcept;
+  ~Session();
+
+  /// Picks a server and connects. May end, and destroy, the session at once.
+  void start() noexcept;
+
+  /// Ends it from outside, for this reason, on our side. May destroy it at once.
+  void close(CloseReason reason) noexcept;
+
+  [[nodiscard]] SessionRow describe() const;
+  [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+  /// Null until one is picked.
+  [[nodiscard]] balance::ServerState* server() const noexcept;
+  [[nodiscard]] const balance::BackendState& backend() const noexcept;
+
+  void settle() noexcept;
+
+ private:
+  void on_relay_progress() noexcept override { settle(); }
+  void on_connect(uring::Outcome outcome) noexcept;
+  void on_timer() noexcept;
+
+  void enter(State next) noexcept;
+  void connect_to_next() noexcept;
+  void submit_connect() noexcept;
+  void on_connect_failed(int error) noexcept;
+  void leave_server() noexcept;
+  void begin_relaying() noexcept;
+  void begin_closing(Ending ending) noexcept;
+  void finish_closing() noexcept;
+  void finish() noexcept;
+  void record() noexcept;
+
+  void judge_relays() noexcept;
+  void note_ends() noexcept;
+  void pass_end(Relay& relay, const sys::Fd& sink) noexcept;
+  void part_with(sys::Fd& fd, bool is_reset) noexcept;
+  void check_quietness() noexcept;
+  void check_delivery() noexcept;
+  void arm(base::Duration after) noexcept;
+
+  [[nodiscard]] bool is_quiet() const noexcept;
+  [[nodiscard]] bool is_half_closed() const noexcept;
+  [[nodiscard]] base::Duration quiet_limit() const noexcept;
+  [[nodiscard]] base::TimePoint last_activity() const noexcept;
+  [[nodiscard]] base::TimePoint now() const noexcept { return context_.relay.reactor.now(); }
+
+  SessionContext& context_;
+  TablePin& pin_;
+  FrontendRoute& frontend_;
+  std::uint64_t id_;
+  base::TimePoint began_at_;
+  base::Duration connect_time_{0};
+  sys::Fd client_;
+  sys::Fd server_;
+  Endpoint client_address_;
+  std::optional<std::uint32_t> server_index_;
+  balance::TriedServers tried_;
+  std::uint32_t retries_ = 0;
+  State state_ = State::kConnecting;
+  Ending ending_;
+  Side first_end_ = Side::kUs;
+  bool is_timed_out_ = false;
+  bool is_reset_due_ = false;
+  bool has_keepalive_ = false;
+  sys::Fd* parting_ = nullptr;  ///< delivering: whose last bytes are waited for
+  base::TimePoint parting_deadline_;
+  Run run_;
+  std::optional<Relay> upstream_;
+  std::optional<Relay> downstream_;
+  uring::Op<&Session::on_connect> connect_{*this};
+  reactor::Timer<&Session::on_timer> timer_{*this};
+};
+
+}  // namespace sluice::proxy

@@ -1,0 +1,64 @@
+// Finished sessions on their way from a worker to the log: a bounded ring with one writer and one
+// reader.
+//
+// The worker never waits: a record that finds the ring full is dropped and counted. Records point
+// at live state and at names in tables; the reader empties the ring before it frees a table, and a
+// worker gives a table back only after its last record. Threads: `push()` the worker, `pop()` the
+// control thread.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "balance/server.h"
+#include "base/clock.h"
+#include "proxy/frontend_state.h"
+#include "proxy/relay_plan.h"
+#include "sluice/address.h"
+#include "stats/counters.h"
+
+namespace sluice::proxy {
+
+/// One finished session.
+struct SessionRecord {
+  std::uint64_t id = 0;
+  std::uint64_t generation = 0;
+  const FrontendState* frontend = nullptr;
+  const balance::BackendState* backend = nullptr;
+  const balance::ServerState* server = nullptr;  ///< null: none was reached
+  Endpoint client;
+  Endpoint server_address;
+  std::chrono::system_clock::time_point began_at;
+  base::Duration connect_time{
+      0};  ///< from the accept to the server's answer; 0 where no server was reached
+  base::Duration duration{0};
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  Ending ending;
+  std::uint32_t retries = 0;
+  bool upstream_spliced = false;
+  bool downstream_spliced = false;
+};
+
+class SessionLog {
+ public:
+  /// `capacity`: a power of two.
+  explicit SessionLog(std::size_t capacity);
+
+  void push(const SessionRecord& record) noexcept;
+  [[nodiscard]] std::optional<SessionRecord> pop() noexcept;
+
+  [[nodiscard]] const stats::Counter& drops() const noexcept { return drops_; }
+
+ private:
+  std::vector<SessionRecord> records_;
+  alignas(64) std::atomic<std::size_t> written_{0};
+  alignas(64) std::atomic<std::size_t> read_{0};
+  stats::Counter drops_;
+};
+
+}  // namespace sluice::proxy

@@ -1,0 +1,48 @@
+#include "proxy/session_set.h"
+
+#include <utility>
+
+namespace sluice::proxy {
+
+bool SessionFilter::matches(const Session& session) const noexcept {
+  if (id && session.id() != *id) return false;
+  if (!backend.empty() && session.backend().name() != backend) return false;
+  if (server.empty()) return true;
+  return session.server() != nullptr && session.server()->name() == server;
+}
+
+SessionSet::SessionSet(RelayContext& relay, TablePins& pins, SessionLog& log, std::uint32_t worker)
+    : context_{relay, pins, *this, worker, true, log, {}, {}, {}} {}
+
+void SessionSet::begin(sys::Fd client, TablePin& pin, FrontendRoute& frontend) {
+  const std::uint64_t id = (++serial_ << 8) | (context_.worker & 0xff);
+  Session& session = slab_.make(context_, id, std::move(client), pin, frontend);
+  sessions_.push_back(session);
+  count_.store(slab_.size(), std::memory_order_relaxed);
+  session.start();
+}
+
+std::uint64_t SessionSet::close(const SessionFilter& filter, CloseReason reason) noexcept {
+  std::uint64_t closed = 0;
+  sessions_.for_each([&](Session& session) {
+    if (!filter.matches(session)) return;
+    ++closed;
+    session.close(reason);
+  });
+  return closed;
+}
+
+std::vector<SessionRow> SessionSet::describe(const SessionFilter& filter, std::size_t limit) {
+  std::vector<SessionRow> rows;
+  sessions_.for_each([&](Session& session) {
+    if (rows.size() < limit && filter.matches(session)) rows.push_back(session.describe());
+  });
+  return rows;
+}
+
+void SessionSet::on_session_ended(Session& session) noexcept {
+  slab_.destroy(session);
+  count_.store(slab_.size(), std::memory_order_relaxed);
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,58 @@
+// The sessions of one worker: makes them, keeps them in order of age, finds them for `lbstat
+// sessions` and `kill`.
+//
+// Thread: its worker's; `count()` any.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/intrusive_list.h"
+#include "base/slab.h"
+#include "proxy/session.h"
+
+namespace sluice::proxy {
+
+/// Which sessions are meant; an empty field means all.
+struct SessionFilter {
+  std::optional<std::uint64_t> id;
+  std::string backend;
+  std::string server;
+
+  [[nodiscard]] bool matches(const Session& session) const noexcept;
+};
+
+class SessionSet final : public SessionOwner {
+ public:
+  /// `worker` becomes the low byte of the sessions' ids, so that ids are unique in the process.
+  SessionSet(RelayContext& relay, TablePins& pins, SessionLog& log, std::uint32_t worker);
+
+  /// Begins a session. It may have ended when this returns.
+  void begin(sys::Fd client, TablePin& pin, FrontendRoute& frontend);
+
+  /// Ends the sessions that match; gives how many.
+  std::uint64_t close(const SessionFilter& filter, CloseReason reason) noexcept;
+
+  /// Rows of the sessions that match, oldest first, `limit` at most.
+  [[nodiscard]] std::vector<SessionRow> describe(const SessionFilter& filter, std::size_t limit);
+
+  void set_logging(bool is_logging) noexcept { context_.is_logging = is_logging; }
+  [[nodiscard]] std::uint64_t count() const noexcept {
+    return count_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] const SessionContext& context() const noexcept { return context_; }
+
+  void on_session_ended(Session& session) noexcept override;
+
+ private:
+  SessionContext context_;
+  base::Slab<Session> slab_;
+  base::IntrusiveList<Session> sessions_;
+  std::uint64_t serial_ = 0;
+  std::atomic<std::uint64_t> count_{0};
+};
+
+}  // namespace sluice::proxy
