@@ -22,12 +22,19 @@ std::strong_ordering compare(const Load& left, const Load& right) noexcept {
 
 std::optional<std::uint32_t> LeastConnections::pick(const Pool& pool,
                                                     const PickContext& context) noexcept {
-  const std::uint64_t now = ++pool.backend->picks(context.worker);
+  std::uint64_t& arranged_for = revisions_[context.worker].value;
+  if (arranged_for != pool.revision) {
+    rearrange(pool, context.worker);
+    arranged_for = pool.revision;
+  }
+  RotationClock& clock = pool.backend->clock(context.worker);
+  const auto total = static_cast<std::int64_t>(pool.total_weight);
   const auto place_of = [&](const Load& load) -> RotationPlace& {
     return pool.candidates[load.index].state->slot(context.worker).place;
   };
+  // Those that are not among the least loaded gain as well, so the limit is a tight one.
   const auto credit_of = [&](const Load& load) {
-    return credit_at(place_of(load), load.weight, pool.total_weight, now);
+    return credit_at(place_of(load), load.weight, clock.picks, total) + load.weight;
   };
 
   std::optional<Load> best;
@@ -40,8 +47,9 @@ std::optional<std::uint32_t> LeastConnections::pick(const Pool& pool,
   }
   if (!best) return std::nullopt;
 
-  const auto total = static_cast<std::int64_t>(pool.total_weight);
-  place_of(*best) = {credit_of(*best) - total, now};
+  const std::int64_t credit = credit_of(*best) - total;
+  ++clock.picks;
+  write_credit(place_of(*best), credit, clock.picks);
   return best->index;
 }
 

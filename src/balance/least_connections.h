@@ -4,11 +4,10 @@
 // agree on the load. Loads are compared exactly, a/wa < b/wb as a*wb < b*wa. Among servers of the
 // same load it is smooth weighted round robin (rotation.h): an idle backend is used evenly, not
 // from its first server on. The cost grows with the number of servers.
-//
-// The rotation is the worker's own, so it needs no memory beside the live state.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "balance/policy.h"
 
@@ -16,8 +15,17 @@ namespace sluice::balance {
 
 class LeastConnections final : public Policy {
  public:
+  explicit LeastConnections(PolicySize size) : revisions_(size.workers) {}
+
   [[nodiscard]] std::optional<std::uint32_t> pick(const Pool& pool,
                                                   const PickContext& context) noexcept override;
+
+ private:
+  struct alignas(64) Revision {
+    std::uint64_t value = 0;  ///< of the pool that the places were arranged for; 0 = none
+  };
+
+  std::vector<Revision> revisions_;  ///< one for each worker
 };
 
 }  // namespace sluice::balance

@@ -1,30 +1,42 @@
 // The position of smooth weighted round robin, kept by name so that a reload does not restart it.
 //
 // Smooth weighted round robin (nginx): with each pick every server of the pool gains its weight in
-// credit, the one with the most credit is picked and pays the total of the weights. Credits add up
-// to zero and stay within one total of it. Here nobody's credit is written but the picked one's:
-// its RotationPlace says what it had then, and the weight gained since is worked out when needed.
-// A server that was away for a while, or whose weight changed, comes back with a credit cut to one
-// total: at most one turn early, never with the turns it missed.
+// credit, the one with the most credit is picked and pays the sum of the weights. Credits add up to
+// zero. Only the picked one's credit is written down, in its RotationPlace; what a server has
+// gained since follows from the clock.
+//
+// When the members of the pool change, rearrange() brings the places to the present: servers that
+// stay keep their credit, newcomers begin with none. Arrears, which a server piles up while it is
+// full, are cut to a few turns, so that it comes back to its share and not to a flood.
+//
+// Places belong to one worker; so do all calls.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
+#include "balance/policy.h"
 #include "balance/server.h"
 
 namespace sluice::balance {
 
-/// The credit of a server of weight `weight` when the worker's pick clock shows `now`, in a pool of
-/// weight `total_weight`.
+/// The server's credit when the worker's clock shows `now` picks, cut to plus or minus `limit`.
 [[nodiscard]] inline std::int64_t credit_at(const RotationPlace& place, std::uint16_t weight,
-                                            std::uint64_t total_weight,
-                                            std::uint64_t now) noexcept {
-  const auto total = static_cast<std::int64_t>(total_weight);
-  const auto waited = static_cast<std::int64_t>(now - place.picked_at);
-  // Beyond `total` picks the cut applies whatever the rest, and the product cannot overflow.
-  const std::int64_t gained = std::min(waited, 2 * total) * weight;
-  return std::clamp(place.credit + gained, -total, total);
+                                            std::uint64_t now, std::int64_t limit) noexcept {
+  const auto waited = static_cast<std::int64_t>(now - place.written_at);
+  // A longer wait is cut anyway, and the product cannot overflow.
+  const std::int64_t gained = std::min(waited, limit - place.credit) * weight;
+  return std::clamp(place.credit + gained, -limit, limit);
 }
+
+/// Writes down a credit that the server has after `now` picks.
+inline void write_credit(RotationPlace& place, std::int64_t credit, std::uint64_t now) noexcept {
+  constexpr std::int64_t kLimit = INT32_MAX;
+  place.credit = static_cast<std::int32_t>(std::clamp(credit, -kLimit, kLimit));
+  place.written_at = now;
+}
+
+/// Brings the places of all members of a changed pool to the present.
+void rearrange(const Pool& pool, std::uint32_t worker) noexcept;
 
 }  // namespace sluice::balance

@@ -20,11 +20,18 @@
 
 namespace sluice::balance {
 
-/// A server's place in a worker's smooth round robin (round_robin.h says how it works): the credit
-/// it had when it was last picked, and when that was, counted in picks from its backend.
+/// A server's place in a worker's smooth round robin (rotation.h): the credit it had when that was
+/// last written down, and when this was, counted in picks from its backend.
 struct RotationPlace {
-  std::int64_t credit = 0;
-  std::uint64_t picked_at = 0;
+  std::int32_t credit = 0;
+  std::uint32_t arrangement = 0;  ///< number of the last arrangement it was part of; 0 = none
+  std::uint64_t written_at = 0;
+};
+
+/// What one worker counts for the rotation among the servers of a backend.
+struct RotationClock {
+  std::uint64_t picks = 0;
+  std::uint32_t arrangements = 0;  ///< times that the servers taking part were looked up anew
 };
 
 /// What one worker keeps about one server. Only that worker writes it; the control thread reads
@@ -38,12 +45,12 @@ static_assert(sizeof(WorkerSlot) == 64);
 /// What all servers of one backend name share. Any thread.
 class BackendState {
  public:
-  BackendState(std::string name, std::size_t workers) : picks_(workers), name_(std::move(name)) {}
+  BackendState(std::string name, std::size_t workers) : clocks_(workers), name_(std::move(name)) {}
   BackendState(const BackendState&) = delete;
   BackendState& operator=(const BackendState&) = delete;
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  [[nodiscard]] std::size_t workers() const noexcept { return picks_.size(); }
+  [[nodiscard]] std::size_t workers() const noexcept { return clocks_.size(); }
 
   /// Sessions on all of its servers, and the most there were at once.
   [[nodiscard]] const stats::SharedGauge& sessions() const noexcept { return sessions_; }
@@ -54,18 +61,18 @@ class BackendState {
     return changes_.load(std::memory_order_acquire);
   }
 
-  /// How often `worker` has picked here: the clock of its rotation. That worker only.
-  [[nodiscard]] std::uint64_t& picks(std::uint32_t worker) noexcept { return picks_[worker].value; }
+  /// The clock of worker `worker`'s rotation. That worker only.
+  [[nodiscard]] RotationClock& clock(std::uint32_t worker) noexcept { return clocks_[worker].own; }
 
  private:
   friend class ServerState;
 
-  struct alignas(64) PickClock {
-    std::uint64_t value = 0;
+  struct alignas(64) Padded {
+    RotationClock own;
   };
 
   std::atomic<std::uint64_t> changes_{0};
-  std::vector<PickClock> picks_;
+  std::vector<Padded> clocks_;
   std::string name_;
   alignas(64) stats::SharedGauge sessions_;
 };
