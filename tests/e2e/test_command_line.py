@@ -12,7 +12,7 @@ from harness.addresses import free_address, text
 from harness.sluice import backend, frontend, server
 from harness.thread_server import echo
 
-DENY_IO_URING = Path(__file__).parent / "harness" / "deny_io_uring.py"
+NO_IO_URING = [Path(__file__).parent / "harness" / "seccomp.py", "deny", "io_uring_setup", "--"]
 
 
 def sluice(*words):
@@ -175,7 +175,7 @@ def test_a_stale_admin_socket_is_replaced(serve, start_sluice, short_directory):
 
 def test_io_uring_refused(write, config):
     """As in a container with the default seccomp profile: which refusal it is, and what to do."""
-    done = process.run(DENY_IO_URING, settings.SLUICE, "--config", write(config), check=False)
+    done = process.run(*NO_IO_URING, settings.SLUICE, "--config", write(config), check=False)
     assert done.returncode == 3
     lines = [line for line in done.stderr.splitlines() if "io_uring" in line]
     assert len(lines) == 1, done.stderr
@@ -183,7 +183,7 @@ def test_io_uring_refused(write, config):
 
 
 def test_version_says_that_io_uring_is_refused():
-    done = process.run(DENY_IO_URING, settings.SLUICE, "--version", check=False)
+    done = process.run(*NO_IO_URING, settings.SLUICE, "--version", check=False)
     assert done.returncode == 0
     assert "seccomp" in done.stdout
 

@@ -4,6 +4,7 @@ import re
 import shutil
 import signal
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +70,18 @@ def test_the_configuration_of_the_readme_is_valid_and_short(tmp_path):
     assert len(minimal.splitlines()) < 12
     (tmp_path / "sluice.yaml").write_text(minimal)
     process.run(settings.SLUICE, "--check", "--config", tmp_path / "sluice.yaml")
+
+
+def test_the_container_profile_is_enough(proxied, serve):
+    """Under packaging/seccomp.json, which refuses every system call that it does not name: start,
+    traffic, reload, lbstat, stop."""
+    profile = [str(Path(__file__).parent / "harness" / "seccomp.py"), "profile",
+               str(PACKAGING / "seccomp.json"), "--"]
+    proxy, address = proxied(serve(name_of("one")), launcher=profile)
+    assert process.status(proxy.pid, "Seccomp") == "2", "the filter is on"
+    assert ask_name(address) == "one"
+    assert "generation 2" in proxy.reload()
+    assert ask_name(address) == "one"
 
 
 def test_the_unit_file(tmp_path):
