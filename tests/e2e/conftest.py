@@ -1,6 +1,7 @@
 """Fixtures of the end-to-end tests. See harness/settings.py for what the environment chooses."""
 
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -33,6 +34,18 @@ def pytest_runtest_makereport(item, call):
         for proxy in getattr(item, "proxies", []):
             if proxy.running is not None:
                 report.sections.append(("sluice log (end)", proxy.log()[-6000:]))
+
+
+@pytest.fixture(autouse=True)
+def deadline():
+    """No test hangs: after 120 seconds (scaled) it fails where it stands."""
+    def expired(*_):
+        raise AssertionError("the test took too long")
+
+    signal.signal(signal.SIGALRM, expired)
+    signal.alarm(int(120 * settings.TIME_SCALE))
+    yield
+    signal.alarm(0)
 
 
 @pytest.fixture
