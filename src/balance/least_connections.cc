@@ -7,11 +7,12 @@
 namespace sluice::balance {
 namespace {
 
-/// A member with the number of its sessions, read once: it changes under our hands.
+/// A member with what is compared. Sessions are read once: they change under our hands.
 struct Load {
   std::uint32_t index = 0;
   std::uint16_t weight = 1;
   std::uint64_t sessions = 0;
+  std::int64_t credit = 0;
 };
 
 std::strong_ordering compare(const Load& left, const Load& right) noexcept {
@@ -22,35 +23,38 @@ std::strong_ordering compare(const Load& left, const Load& right) noexcept {
 
 std::optional<std::uint32_t> LeastConnections::pick(const Pool& pool,
                                                     const PickContext& context) noexcept {
-  std::uint64_t& arranged_for = revisions_[context.worker].value;
-  if (arranged_for != pool.revision) {
-    rearrange(pool, context.worker);
-    arranged_for = pool.revision;
-  }
+  arrange(pool, context.worker);
   RotationClock& clock = pool.backend->clock(context.worker);
   const auto total = static_cast<std::int64_t>(pool.total_weight);
-  const auto place_of = [&](const Load& load) -> RotationPlace& {
-    return pool.candidates[load.index].state->slot(context.worker).place;
-  };
-  // Those that are not among the least loaded gain as well, so the limit is a tight one.
-  const auto credit_of = [&](const Load& load) {
-    return credit_at(place_of(load), load.weight, clock.picks, total) + load.weight;
+  const auto place_of = [&](std::uint32_t index) -> RotationPlace& {
+    return pool.candidates[index].state->slot(context.worker).place;
   };
 
   std::optional<Load> best;
   for (const std::uint32_t index : pool.members) {
     if (!pool.is_open(index, context)) continue;
     const Candidate& candidate = pool.candidates[index];
-    const Load load{index, candidate.weight, candidate.state->sessions().value()};
+    Load load{.index = index,
+              .weight = candidate.weight,
+              .sessions = candidate.state->sessions().value()};
     const auto order = best ? compare(load, *best) : std::strong_ordering::less;
-    if (order < 0 || (order == 0 && credit_of(load) > credit_of(*best))) best = load;
+    if (order > 0) continue;
+    // Those that are not among the least loaded gain credit as well, so the limit is a tight one.
+    load.credit = credit_at(place_of(index), load.weight, clock.picks, total) + load.weight;
+    if (order < 0 || load.credit > best->credit) best = load;
   }
   if (!best) return std::nullopt;
 
-  const std::int64_t credit = credit_of(*best) - total;
   ++clock.picks;
-  write_credit(place_of(*best), credit, clock.picks);
+  write_credit(place_of(best->index), best->credit - total, clock.picks);
   return best->index;
+}
+
+void LeastConnections::arrange(const Pool& pool, std::uint32_t worker) noexcept {
+  std::uint64_t& arranged_for = revisions_[worker].value;
+  if (arranged_for == pool.revision) return;
+  rearrange(pool, worker);
+  arranged_for = pool.revision;
 }
 
 }  // namespace sluice::balance

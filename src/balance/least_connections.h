@@ -25,6 +25,8 @@ class LeastConnections final : public Policy {
     std::uint64_t value = 0;  ///< of the pool that the places were arranged for; 0 = none
   };
 
+  void arrange(const Pool& pool, std::uint32_t worker) noexcept;
+
   std::vector<Revision> revisions_;  ///< one for each worker
 };
 
