@@ -282,7 +282,8 @@ AdminAnswer refusal(unsigned status, std::string_view text) {
 }
 
 void route(AdminSource& source, const AdminRequest& request, AnswerCallback done) {
-  const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+  const std::string_view method =
+      request.method == "HEAD" ? std::string_view("GET") : request.method;
   if (request.access == AdminAccess::kReadOnly && method != "GET") {
     return done(refusal(403, "this address is read only: use the admin socket"));
   }
