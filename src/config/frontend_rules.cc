@@ -1,0 +1,158 @@
+#include "config/frontend_rules.h"
+
+#include <string>
+#include <unordered_map>
+
+namespace sluice::config {
+
+namespace {
+
+/// Who listens on an address, for the message about the second one.
+struct Listener {
+  const FrontendConfig* frontend;  ///< null: the admin interface
+  SourcePosition position;
+};
+
+std::string name_of(const FrontendConfig* frontend) {
+  if (frontend == nullptr) return "the admin interface";
+  if (frontend->name.empty()) return "the frontend in " + line_of(frontend->position);
+  return "frontend " + quote(frontend->name);
+}
+
+std::string listener_key(const ListenAddress& address, Protocol protocol) {
+  switch (address.kind) {
+    case ListenKind::kUnix:
+      return "unix " + address.path;
+    case ListenKind::kFd:
+      return "fd " + std::to_string(address.fd);
+    case ListenKind::kIp:
+      break;
+  }
+  const std::string transport = protocol == Protocol::kUdp ? "udp " : "tcp ";
+  return transport + address.host + ' ' + std::to_string(address.port);
+}
+
+bool has_decoded(const ListenAddress& address) {
+  return !address.text.empty();
+}
+
+class ListenerCheck {
+ public:
+  explicit ListenerCheck(Checker& checker) : checker_(checker) {}
+
+  void run() {
+    const Config& config = checker_.config;
+    for (std::size_t i = 0; i < config.frontends.size(); ++i) {
+      const FrontendConfig& frontend = config.frontends[i];
+      for (std::size_t j = 0; j < frontend.listen.size(); ++j) {
+        add(frontend.listen[j], frontend.protocol, &frontend,
+            make_path("frontends", i, "listen", j));
+      }
+    }
+    if (config.admin.listen) {
+      add(*config.admin.listen, Protocol::kTcp, nullptr, make_path("admin", "listen"));
+    }
+  }
+
+ private:
+  void add(const ListenAddress& address, Protocol protocol, const FrontendConfig* frontend,
+           const Path& path) {
+    if (!has_decoded(address)) return;
+    const Listener self{frontend, address.position};
+    const auto [found, is_new] = first_.emplace(listener_key(address, protocol), self);
+    if (is_new) return;
+    const Listener& first = found->second;
+    checker_.error(path, first.frontend == frontend
+                             ? "is listed twice: " + quote(address.text)
+                             : name_of(first.frontend) + " already listens on " +
+                                   quote(address.text) + ", " + line_of(first.position));
+  }
+
+  Checker& checker_;
+  std::unordered_map<std::string, Listener> first_;
+};
+
+void check_targets(Checker& checker, std::size_t i) {
+  const FrontendConfig& frontend = checker.config.frontends[i];
+  if (!checker.locator.is_given(make_path("frontends", i, "backend")) && frontend.routes.empty()) {
+    checker.error(make_path("frontends", i, "backend"), "missing: a frontend needs `backend`");
+  }
+  const Node* listen = checker.locator.own(make_path("frontends", i, "listen"));
+  if (listen != nullptr && listen->kind == NodeKind::kSequence && listen->entries.empty()) {
+    checker.error(make_path("frontends", i, "listen"), "is empty: a frontend needs an address");
+  }
+}
+
+void check_routes(Checker& checker, std::size_t i) {
+  const FrontendConfig& frontend = checker.config.frontends[i];
+  if (!frontend.routes.empty() && frontend.protocol == Protocol::kUdp) {
+    checker.error(make_path("frontends", i, "routes"),
+                  "routes need the server name of a TLS connection: not with `protocol: udp`");
+  }
+  std::unordered_map<std::string_view, SourcePosition> first;
+  for (std::size_t j = 0; j < frontend.routes.size(); ++j) {
+    const RouteConfig& route = frontend.routes[j];
+    if (route.sni.empty()) continue;
+    const auto [found, is_new] = first.emplace(route.sni, route.position);
+    if (is_new) continue;
+    checker.error(
+        make_path("frontends", i, "routes", j, "sni"),
+        "there is already a route for " + quote(route.sni) + " in " + line_of(found->second));
+  }
+}
+
+void check_tls(Checker& checker, std::size_t i) {
+  const FrontendConfig& frontend = checker.config.frontends[i];
+  if (!frontend.tls) return;
+  if (frontend.protocol == Protocol::kUdp) {
+    checker.error(make_path("frontends", i, "tls"), "TLS needs TCP: not with `protocol: udp`");
+  }
+  const Path certificates = make_path("frontends", i, "tls", "certificates");
+  const Node* list = checker.locator.find(certificates).node;
+  if (list->kind == NodeKind::kSequence && list->entries.empty()) {
+    checker.error(certificates, "is empty: TLS needs at least one certificate");
+  }
+  const Path client_verify = make_path("frontends", i, "tls", "client_verify");
+  if (checker.locator.is_given(client_verify) &&
+      !checker.locator.is_given(make_path("frontends", i, "tls", "client_ca"))) {
+    checker.error(client_verify,
+                  "needs `client_ca`: the bundle that client certificates come from");
+  }
+}
+
+void check_http(Checker& checker, std::size_t i) {
+  const FrontendConfig& frontend = checker.config.frontends[i];
+  if (!frontend.forwarded || frontend.protocol == Protocol::kHttp) return;
+  checker.error(make_path("frontends", i, "forwarded"),
+                "needs `protocol: http`: other connections have no headers to add to");
+}
+
+void check_empty_proxy_networks(Checker& checker, std::size_t i) {
+  const Path path = make_path("frontends", i, "accept_proxy_protocol", "from");
+  const Node* list = checker.locator.own(path);
+  if (list != nullptr && list->kind == NodeKind::kSequence && list->entries.empty()) {
+    checker.error(path, "is empty: name the networks whose PROXY header is believed");
+  }
+}
+
+}  // namespace
+
+void check_frontend_rules(Checker& checker) {
+  ListenerCheck(checker).run();
+  for (std::size_t i = 0; i < checker.config.frontends.size(); ++i) {
+    const Node* entry = checker.locator.own(make_path("frontends", i));
+    if (entry == nullptr || entry->kind != NodeKind::kMapping) continue;
+    check_targets(checker, i);
+    check_routes(checker, i);
+    check_tls(checker, i);
+    check_http(checker, i);
+    check_empty_proxy_networks(checker, i);
+  }
+  const Node* frontends = checker.locator.own(make_path("frontends"));
+  if (frontends != nullptr && frontends->kind == NodeKind::kSequence &&
+      frontends->entries.empty()) {
+    checker.error(make_path("frontends"), "is empty: there is nothing to serve");
+  }
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,143 @@
+#include "config/support.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "config/values.h"
+
+namespace sluice::config {
+
+namespace {
+
+/// A setting that has no effect yet: its path within the entry, and whether the entry uses it.
+template <typename T>
+struct Unsupported {
+  std::array<std::string_view, 2> key;
+  bool (*is_used)(const T&);
+};
+
+/// Whether a member is other than its default.
+template <auto M, typename T>
+bool differs(const T& entry) {
+  return !(entry.*M == T{}.*M);
+}
+
+/// Whether a member of a block is other than its default.
+template <auto Block, auto M, typename T>
+bool differs(const T& entry) {
+  return !((entry.*Block).*M == (T{}.*Block).*M);
+}
+
+using F = FrontendConfig;
+using B = BackendConfig;
+using S = ServerConfig;
+
+constexpr Unsupported<Config> kGlobals[] = {
+    {{"ktls"}, [](const Config& config) { return config.ktls == KtlsMode::kOn; }},
+    {{"watch"}, differs<&Config::watch>},
+};
+
+constexpr Unsupported<F> kFrontends[] = {
+    {{"protocol"}, differs<&F::protocol>},
+    {{"routes"}, differs<&F::routes>},
+    {{"tls"}, differs<&F::tls>},
+    {{"accept_proxy_protocol"}, differs<&F::accept_proxy_protocol>},
+    {{"max_connections"}, differs<&F::max_connections>},
+    {{"max_connections_per_ip"}, differs<&F::max_connections_per_ip>},
+    {{"allow"}, differs<&F::allow>},
+    {{"deny"}, differs<&F::deny>},
+    {{"forwarded"}, differs<&F::forwarded>},
+    {{"timeouts", "handshake"}, differs<&F::timeouts, &FrontendTimeouts::handshake>},
+    {{"timeouts", "sni"}, differs<&F::timeouts, &FrontendTimeouts::sni>},
+    {{"timeouts", "proxy_protocol"}, differs<&F::timeouts, &FrontendTimeouts::proxy_protocol>},
+    {{"timeouts", "request_head"}, differs<&F::timeouts, &FrontendTimeouts::request_head>},
+};
+
+constexpr Unsupported<B> kBackends[] = {
+    {{"policy"},
+     [](const B& backend) {
+       return backend.policy != BalancePolicy::kRoundRobin &&
+              backend.policy != BalancePolicy::kLeastConnections;
+     }},
+    {{"persistence"}, differs<&B::persistence>},
+    {{"persistence_expire"}, differs<&B::persistence_expire>},
+    {{"persistence_entries"}, differs<&B::persistence_entries>},
+    {{"on_server_down"}, differs<&B::on_server_down>},
+    {{"on_server_removed"}, differs<&B::on_server_removed>},
+    {{"drain_timeout"}, differs<&B::drain_timeout>},
+    {{"resolve_interval"}, differs<&B::resolve_interval>},
+    {{"queue_size"}, differs<&B::queue_size>},
+    {{"timeouts", "queue"}, differs<&B::timeouts, &BackendTimeouts::queue>},
+    {{"timeouts", "response"}, differs<&B::timeouts, &BackendTimeouts::response>},
+    {{"health_check", "type"},
+     [](const B& backend) {
+       return backend.health_check.type != HealthCheckType::kTcp &&
+              backend.health_check.type != HealthCheckType::kNone;
+     }},
+    {{"health_check", "send"}, differs<&B::health_check, &HealthCheckConfig::send>},
+    {{"health_check", "expect"}, differs<&B::health_check, &HealthCheckConfig::expect>},
+    {{"outlier"}, differs<&B::outlier>},
+    {{"udp"}, differs<&B::udp>},
+};
+
+constexpr Unsupported<S> kServers[] = {
+    {{"address"},
+     [](const S& server) { return !server.address.empty() && !is_ip_address(server.address); }},
+    {{"ssl_offload"}, differs<&S::ssl_offload>},
+    {{"tls"}, differs<&S::tls>},
+    {{"max_connections"}, differs<&S::max_connections>},
+    {{"send_proxy_protocol"}, differs<&S::send_proxy_protocol>},
+};
+
+/// "`protocol: udp` is not supported yet".
+std::string text_for(std::string_view key, const Node* node) {
+  std::string setting(key);
+  if (node != nullptr && node->kind == NodeKind::kScalar) setting += ": " + node->text;
+  return quote(setting) + " is not supported yet";
+}
+
+template <typename T, std::size_t N>
+void check_entry(Checker& checker, const Unsupported<T> (&table)[N], const T& entry,
+                 const Path& prefix) {
+  for (const Unsupported<T>& row : table) {
+    if (!row.is_used(entry)) continue;
+    Path path = prefix;
+    std::string_view last;
+    for (const std::string_view key : row.key) {
+      if (key.empty()) continue;
+      path.push_back({key});
+      last = key;
+    }
+    checker.error(path, text_for(last, checker.locator.find(path).node));
+  }
+}
+
+void check_listeners(Checker& checker, std::size_t frontend) {
+  const std::vector<ListenAddress>& listen = checker.config.frontends[frontend].listen;
+  for (std::size_t i = 0; i < listen.size(); ++i) {
+    if (listen[i].kind == ListenKind::kIp) continue;
+    checker.error(make_path("frontends", frontend, "listen", i),
+                  quote(listen[i].text) + " is not supported yet: only TCP addresses are");
+  }
+}
+
+}  // namespace
+
+void check_support(Checker& checker) {
+  const Config& config = checker.config;
+  check_entry(checker, kGlobals, config, {});
+  for (std::size_t i = 0; i < config.frontends.size(); ++i) {
+    check_entry(checker, kFrontends, config.frontends[i], make_path("frontends", i));
+    check_listeners(checker, i);
+  }
+  for (std::size_t i = 0; i < config.backends.size(); ++i) {
+    const std::vector<S>& servers = config.backends[i].servers;
+    check_entry(checker, kBackends, config.backends[i], make_path("backends", i));
+    for (std::size_t j = 0; j < servers.size(); ++j) {
+      check_entry(checker, kServers, servers[j], make_path("backends", i, "servers", j));
+    }
+  }
+}
+
+}  // namespace sluice::config

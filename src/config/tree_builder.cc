@@ -1,0 +1,197 @@
+#include "config/tree_builder.h"
+
+#include <algorithm>
+
+#include "config/limits.h"
+
+namespace sluice::config {
+
+namespace {
+
+constexpr std::string_view kMergeKey = "<<";
+constexpr std::size_t kFewKeys = 16;  ///< up to here a linear search is the fastest
+
+}  // namespace
+
+void TreeBuilder::begin_document(Offset offset) {
+  if (has_failed_) return;
+  if (++document_count_ == 1) return;
+  const bool is_marked = report_.source().text().substr(offset).starts_with("---");
+  fail_at(offset, is_marked ? "a second YAML document begins here: the configuration is only one"
+                            : "this does not continue what stands above: check the indentation");
+}
+
+void TreeBuilder::add_null(Offset offset, AnchorId anchor) {
+  if (has_failed_) return;
+  if (const Node* node = make_node(offset, NodeKind::kNull, anchor)) attach(*node, offset);
+}
+
+void TreeBuilder::add_scalar(Offset offset, std::string_view tag, AnchorId anchor,
+                             std::string text) {
+  if (has_failed_) return;
+  if (!is_acceptable_tag(tag)) report_.error(offset, path(), "YAML tags are not supported");
+  Node* node = make_node(offset, NodeKind::kScalar, anchor);
+  if (node == nullptr) return;
+  node->is_plain = tag != "!";
+  node->text = std::move(text);
+  attach(*node, offset);
+}
+
+void TreeBuilder::add_alias(Offset offset, AnchorId anchor) {
+  if (has_failed_) return;
+  const Node* node = anchor < anchors_.size() ? anchors_[anchor] : nullptr;
+  const auto is_node = [node](const Frame& frame) { return frame.node == node; };
+  if (node == nullptr || std::any_of(open_.begin(), open_.end(), is_node)) {
+    fail_at(offset, "this alias refers to a value that contains it");
+    return;
+  }
+  if (count_expansion(node->expanded_size, offset)) attach(*node, offset);
+}
+
+void TreeBuilder::begin_collection(Offset offset, NodeKind kind, std::string_view tag,
+                                   AnchorId anchor) {
+  if (has_failed_) return;
+  if (open_.size() >= kMaxDepth) {
+    fail_at(offset, "nested too deeply: more than " + std::to_string(kMaxDepth) +
+                        " lists and mappings inside one another");
+    return;
+  }
+  if (!is_acceptable_tag(tag)) report_.error(offset, path(), "YAML tags are not supported");
+  Node* node = make_node(offset, kind, anchor);
+  if (node == nullptr) return;
+  attach(*node, offset);
+  Frame frame;
+  frame.node = node;
+  if (!has_failed_) open_.push_back(std::move(frame));
+}
+
+void TreeBuilder::end_collection() {
+  if (has_failed_) return;
+  Node& node = *open_.back().node;
+  open_.pop_back();
+  if (node.kind == NodeKind::kMapping) merge(node);
+  for (const Entry& entry : node.entries) {
+    // Every addend was checked against kMaxExpandedNodes, and so was the number of them.
+    node.expanded_size += entry.value.node->expanded_size;
+  }
+}
+
+void TreeBuilder::fail_at(Offset offset, std::string text) {
+  report_.error(offset, path(), std::move(text));
+  has_failed_ = true;
+}
+
+bool TreeBuilder::is_acceptable_tag(std::string_view tag) const {
+  return tag.empty() || tag == "?" || tag == "!";  // none given; "!" marks a quoted scalar
+}
+
+Node* TreeBuilder::make_node(Offset offset, NodeKind kind, AnchorId anchor) {
+  if (document_.nodes.size() >= kMaxNodes) {
+    fail_at(offset, "too large: more than " + std::to_string(kMaxNodes) + " keys and values");
+    return nullptr;
+  }
+  Node& node = document_.nodes.emplace_back();
+  node.kind = kind;
+  if (anchor != 0) {
+    if (anchor >= anchors_.size()) anchors_.resize(anchor + 1, nullptr);
+    anchors_[anchor] = &node;
+  }
+  return &node;
+}
+
+void TreeBuilder::attach(const Node& node, Offset offset) {
+  if (open_.empty()) {
+    document_.root = {&node, offset};
+    return;
+  }
+  Frame& frame = open_.back();
+  if (frame.node->kind == NodeKind::kSequence) {
+    frame.node->entries.push_back({"", 0, {&node, offset}});
+    return;
+  }
+  if (!frame.has_key) {
+    attach_key(frame, node, offset);
+    return;
+  }
+  frame.has_key = false;
+  if (frame.is_repeated) return;
+  // A scalar is looked for where it stands, everything larger (and nothing at all) at its key.
+  const Offset place = node.kind == NodeKind::kScalar ? offset : frame.key_offset;
+  frame.node->entries.push_back({frame.key, frame.key_offset, {&node, place}});
+}
+
+void TreeBuilder::attach_key(Frame& frame, const Node& node, Offset offset) {
+  if (node.kind != NodeKind::kScalar) {
+    fail_at(offset, node.kind == NodeKind::kNull ? "a key is missing here"
+                                                 : "a key must be a word, not a list or a mapping");
+    return;
+  }
+  frame.key = node.text;
+  frame.key_offset = offset;
+  frame.has_key = true;
+  frame.is_repeated = is_key_known(frame, frame.key);
+  if (!frame.is_repeated) return;
+  const Entry* first = frame.node->find(frame.key);
+  const int line = first == nullptr ? 0 : report_.position(first->key_offset).line;
+  report_.error(offset, path(), "duplicate key, first given in line " + std::to_string(line));
+}
+
+bool TreeBuilder::is_key_known(Frame& frame, const std::string& key) const {
+  const std::vector<Entry>& entries = frame.node->entries;
+  if (entries.size() < kFewKeys) return frame.node->find(key) != nullptr;
+  if (frame.keys.empty()) {
+    for (const Entry& entry : entries) frame.keys.insert(entry.key);
+  }
+  return !frame.keys.insert(key).second;
+}
+
+bool TreeBuilder::count_expansion(std::uint32_t nodes, Offset offset) {
+  if (nodes > kMaxExpandedNodes - expanded_) {
+    fail_at(offset, "the aliases (`*name`) of this file expand to more than " +
+                        std::to_string(kMaxExpandedNodes) + " values");
+    return false;
+  }
+  expanded_ += nodes;
+  return true;
+}
+
+/// `<<: *name` or `<<: [*a, *b]`: entries that the mapping does not have itself are taken over
+/// (yaml.org/type/merge.html).
+void TreeBuilder::merge(Node& mapping) {
+  const auto found = std::find_if(mapping.entries.begin(), mapping.entries.end(),
+                                  [](const Entry& entry) { return entry.key == kMergeKey; });
+  if (found == mapping.entries.end()) return;
+  const Value source = found->value;
+  mapping.entries.erase(found);
+  if (source.node->kind != NodeKind::kSequence) {
+    merge_from(mapping, source);
+    return;
+  }
+  for (const Entry& item : source.node->entries) merge_from(mapping, item.value);
+}
+
+void TreeBuilder::merge_from(Node& mapping, const Value& source) {
+  if (source.node->kind != NodeKind::kMapping) {
+    report_.error(source.offset, path(), "`<<` takes a mapping: `<<: *name`");
+    return;
+  }
+  for (const Entry& entry : source.node->entries) {
+    if (mapping.find(entry.key) != nullptr) continue;
+    if (!count_expansion(entry.value.node->expanded_size, source.offset)) return;
+    mapping.entries.push_back(entry);
+  }
+}
+
+std::string TreeBuilder::path() const {
+  std::string out;
+  for (const Frame& frame : open_) {
+    if (frame.node->kind == NodeKind::kSequence) {
+      out += '[' + std::to_string(frame.node->entries.size()) + ']';
+    } else if (frame.has_key) {
+      out += (out.empty() ? "" : ".") + frame.key;
+    }
+  }
+  return out;
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,69 @@
+// Puts a Document together from parser events, within the limits, and knows no parser.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "config/document.h"
+
+namespace sluice::config {
+
+/// Identifies an anchor (`&name`) within one document; 0 = none.
+using AnchorId = std::size_t;
+
+/// After the first failure every further event is ignored: the parser that sends them cannot be
+/// stopped without an exception.
+class TreeBuilder {
+ public:
+  explicit TreeBuilder(Report& report) : report_(report) {}
+
+  void begin_document(Offset offset);
+  void add_null(Offset offset, AnchorId anchor);
+  void add_scalar(Offset offset, std::string_view tag, AnchorId anchor, std::string text);
+  void add_alias(Offset offset, AnchorId anchor);
+  void begin_collection(Offset offset, NodeKind kind, std::string_view tag, AnchorId anchor);
+  void end_collection();
+
+  /// The parser gave up and the report says why.
+  void abandon() { has_failed_ = true; }
+
+  [[nodiscard]] bool has_failed() const { return has_failed_; }
+  [[nodiscard]] bool has_document() const { return document_count_ > 0; }
+  [[nodiscard]] Document take() { return std::move(document_); }
+
+ private:
+  /// A collection that is still open.
+  struct Frame {
+    Node* node;
+    bool has_key = false;      ///< mapping: the next value belongs to `key`
+    bool is_repeated = false;  ///< ... which the mapping already has: the value is left out
+    std::string key;
+    Offset key_offset = 0;
+    std::unordered_set<std::string> keys;  ///< of a mapping with many
+  };
+
+  void fail_at(Offset offset, std::string text);
+  [[nodiscard]] bool is_acceptable_tag(std::string_view tag) const;
+  Node* make_node(Offset offset, NodeKind kind, AnchorId anchor);
+  void attach(const Node& node, Offset offset);
+  void attach_key(Frame& frame, const Node& node, Offset offset);
+  [[nodiscard]] bool is_key_known(Frame& frame, const std::string& key) const;
+  [[nodiscard]] bool count_expansion(std::uint32_t nodes, Offset offset);
+  void merge(Node& mapping);
+  void merge_from(Node& mapping, const Value& source);
+  [[nodiscard]] std::string path() const;
+
+  Report& report_;
+  Document document_;
+  std::vector<Frame> open_;
+  std::vector<const Node*> anchors_;  ///< by AnchorId
+  std::uint32_t expanded_ = 0;
+  int document_count_ = 0;
+  bool has_failed_ = false;
+};
+
+}  // namespace sluice::config
