@@ -1,0 +1,56 @@
+"""All measurements of a run of bench/run: scenarios, rounds, and the order of the subjects."""
+
+import sys
+
+from .measure import measure
+from .programs import ProgramError
+from .subjects import DIRECT
+
+
+def order_in_round(subjects, number):
+    """Each round begins with another subject and every second one runs backwards, so that no
+    subject always follows the same one or always meets a warmer machine."""
+    start = number % len(subjects)
+    turned = subjects[start:] + subjects[:start]
+    return turned[::-1] if number % 2 else turned
+
+
+def name_of(subject):
+    return subject if subject == DIRECT else subject.name
+
+
+def run_scenario(scenario, subjects, rounds, bench):
+    """One scenario in full: a list of rounds, each {subject: numbers}, and a list of errors.
+
+    A measurement that fails leaves a hole in its round and a line in the errors.
+    """
+    if scenario.measure == "memory":
+        subjects = [subject for subject in subjects if subject != DIRECT]
+    results, errors = [], []
+    for number in range(rounds):
+        numbers = {}
+        for subject in order_in_round(subjects, number):
+            name = name_of(subject)
+            try:
+                numbers[name] = measure(scenario, subject, bench)
+            except (ProgramError, OSError) as error:
+                errors.append(f"{scenario.name}, round {number + 1}, {name}: {error}")
+                print("bench: " + errors[-1], file=sys.stderr)
+        results.append(numbers)
+    return results, errors
+
+
+def run(scenarios, subjects, rounds, bench, progress):
+    """Every scenario; `progress(text)` is told what comes next. Gives what result.json holds
+    under `scenarios`, and all errors."""
+    outcome, all_errors = {}, []
+    for scenario in scenarios:
+        progress(f"{scenario.name}: {scenario.what}")
+        results, errors = run_scenario(scenario, subjects, rounds, bench)
+        outcome[scenario.name] = {
+            "what": scenario.what, "measure": scenario.measure, "unit": scenario.unit,
+            "target": scenario.target, "connections": scenario.connections,
+            "latency": scenario.has_latency, "rounds": results,
+        }
+        all_errors += errors
+    return outcome, all_errors

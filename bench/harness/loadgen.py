@@ -1,0 +1,100 @@
+"""The load generator and its backend (bench/load/), as objects."""
+
+import os
+
+from .programs import Program, ProgramError
+
+START_TIMEOUT = 20  # seconds; thousands of connections are opened one after the other
+DRAIN_TIMEOUT = 45  # seconds beyond the run itself: more than the load generator's own limits
+
+
+class Backend:
+    """The servers behind the proxy. `totals` is there once it was closed."""
+
+    def __init__(self, build, spec, cpus, folder):
+        command = [os.path.join(build, "bench/load/sluice-bench-backend"),
+                   "--service", spec.service, "--listeners", spec.servers,
+                   "--request", spec.request_bytes, "--response", spec.response_bytes]
+        if spec.verify:
+            command.append("--verify")
+        self.program = Program("backend", command, cpus, folder)
+        try:
+            self.ports = self.program.hear(START_TIMEOUT)["ports"]
+        except BaseException:
+            self.program.close()
+            raise
+        self.totals = None
+
+    @property
+    def pid(self):
+        return self.program.pid
+
+    def close(self):
+        """Ends it and keeps what it counted."""
+        if self.totals is None and self.program.is_alive():
+            self.program.stop()
+            self.totals = self.program.hear(START_TIMEOUT)
+        self.program.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Load:
+    """A load generator with its connections open, waiting for commands."""
+
+    def __init__(self, build, spec, targets, cpus, folder):
+        command = [os.path.join(build, "bench/load/sluice-bench-load"), "--mode", spec.mode,
+                   "--connections", spec.connections, "--sources", spec.sources,
+                   "--request", spec.request_bytes, "--response", spec.response_bytes,
+                   "--rate", spec.rate]
+        for port in targets:
+            command += ["--target", f"127.0.0.1:{port}"]
+        command += ["--bursts"] if spec.bursts else []
+        command += ["--verify"] if spec.verify else []
+        self.program = Program("load", command, cpus, folder)
+        try:
+            self.program.hear(START_TIMEOUT)
+        except BaseException:
+            self.program.close()
+            raise
+
+    @property
+    def pid(self):
+        return self.program.pid
+
+    def run(self, seconds):
+        """Loads for that long; gives the load generator's report."""
+        self.program.say(f"run {seconds}")
+        return self._report(seconds)
+
+    def once(self):
+        """One unit on every connection."""
+        self.program.say("once")
+        return self._report(0)
+
+    def queued_bytes(self):
+        """Bytes that have arrived on its streams and were not read."""
+        self.program.say("queued")
+        return self.program.hear(START_TIMEOUT)["bytes"]
+
+    def _report(self, seconds):
+        report = self.program.hear(seconds + DRAIN_TIMEOUT)
+        failures = {kind: count for kind, count in report["failures"].items() if count}
+        if failures:
+            raise ProgramError(f"the load met failures: {failures}")
+        return report
+
+    def close(self):
+        if self.program.is_alive():
+            self.program.finish_input()
+        self.program.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

@@ -1,0 +1,142 @@
+"""One measurement: one scenario through one subject, once."""
+
+import contextlib
+import dataclasses
+import tempfile
+
+from . import proc
+from .loadgen import Backend, Load
+from .proxy import Proxy
+from .subjects import DIRECT
+
+
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    """Where and how long to measure."""
+    build: str            # folder of the built load generator
+    proxy_cpus: frozenset
+    load_cpus: frozenset
+    seconds: float        # length of the measured run
+    warmup: float         # length of the run before it
+
+
+@dataclasses.dataclass
+class Snapshot:
+    """Clocks and counters at one moment, all growing."""
+    proxy_cpu: float
+    proxy_user: float
+    proxy_system: float
+    voluntary: int
+    involuntary: int
+    load_cpu: float
+    core_busy: float
+    core_stolen: float
+
+
+def _snapshot(proxy, load_pids, bench):
+    pids = proxy.pids() if proxy else []
+    splits = [proc.cpu_split(pid) for pid in pids]
+    switches = [proc.switches(pid) for pid in pids]
+    busy, stolen = proc.processor_seconds(bench.proxy_cpus)
+    return Snapshot(
+        proxy_cpu=sum(proc.cpu_seconds(pid) for pid in pids),
+        proxy_user=sum(user for user, _ in splits),
+        proxy_system=sum(system for _, system in splits),
+        voluntary=sum(voluntary for voluntary, _ in switches),
+        involuntary=sum(involuntary for _, involuntary in switches),
+        load_cpu=sum(proc.cpu_seconds(pid) for pid in load_pids),
+        core_busy=busy, core_stolen=stolen)
+
+
+def _difference(before, after):
+    return {field.name: getattr(after, field.name) - getattr(before, field.name)
+            for field in dataclasses.fields(Snapshot)}
+
+
+@contextlib.contextmanager
+def _stage(scenario, subject, bench):
+    """Backend, proxy (None when direct) and load, started in that order and ended in reverse."""
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sluice-bench-"))
+        backend = stack.enter_context(Backend(bench.build, scenario, bench.load_cpus, folder))
+        proxy, targets = None, backend.ports
+        if subject != DIRECT:
+            proxy = stack.enter_context(Proxy(subject, backend.ports, bench.proxy_cpus, folder))
+            targets = [proxy.port]
+            proxy.settle()
+        idle = proc.memory(proxy.pids()) if proxy else None
+        load = stack.enter_context(Load(bench.build, scenario, targets, bench.load_cpus, folder))
+        yield backend, proxy, load, idle
+
+
+def measure(scenario, subject, bench):
+    """The numbers of one measurement as a flat dictionary; all of them plain numbers."""
+    if scenario.measure == "memory":
+        return _measure_memory(scenario, subject, bench)
+    return _measure_cpu(scenario, subject, bench)
+
+
+def _measure_cpu(scenario, subject, bench):
+    with _stage(scenario, subject, bench) as (backend, proxy, load, _):
+        load.run(bench.warmup)
+        load_pids = [backend.pid, load.pid]
+        if proxy:
+            proxy.settle()
+        queued = load.queued_bytes()
+        before = _snapshot(proxy, load_pids, bench)
+        report = load.run(bench.seconds)
+        if proxy:
+            proxy.settle()
+        # What lies unread in the load generator's sockets has passed through the proxy.
+        report["bytes_received"] += load.queued_bytes() - queued
+        used = _difference(before, _snapshot(proxy, load_pids, bench))
+    return _per_unit(scenario, report, used)
+
+
+def _per_unit(scenario, report, used):
+    work = scenario.work(report)
+    if work <= 0:
+        raise RuntimeError(f"{scenario.name}: no work was done")
+    seconds = report["seconds"]
+    numbers = {
+        "work": work,
+        "seconds": seconds,
+        "throughput": work / seconds,
+        "cpu_per_unit": used["proxy_cpu"] / work,
+        "user_share": used["proxy_user"] / max(used["proxy_user"] + used["proxy_system"], 1e-9),
+        "voluntary_per_unit": used["voluntary"] / work,
+        "involuntary_per_unit": used["involuntary"] / work,
+        "proxy_load": used["proxy_cpu"] / seconds,
+        "load_load": used["load_cpu"] / seconds,
+        "foreign_load": max(0.0, used["core_busy"] - used["proxy_cpu"]) / seconds,
+        "stolen_load": used["core_stolen"] / seconds,
+        "missed": report["missed"],
+    }
+    if scenario.has_latency:
+        numbers.update({f"latency_{key}_us": value / 1000
+                        for key, value in report["latency_ns"].items() if key != "count"})
+    return numbers
+
+
+def _measure_memory(scenario, subject, bench):
+    """Memory a session holds after it was opened, and after it was used once; then every session
+    is used once more, which proves that all of them were there."""
+    with _stage(scenario, subject, bench) as (_, proxy, load, empty):
+        if proxy is None:
+            return {}
+        proxy.settle()
+        opened = proc.memory(proxy.pids()) - empty
+        load.once()
+        proxy.settle()
+        used = proc.memory(proxy.pids()) - empty
+        kernel = proc.kernel_tcp_bytes()
+        load.once()
+    sessions = scenario.connections
+    return {
+        "bytes_per_session": used.pss / sessions,
+        "rss_per_session": used.rss / sessions,
+        "opened_bytes_per_session": opened.pss / sessions,
+        "descriptors_per_session": used.descriptors / sessions,
+        "empty_bytes": empty.pss,
+        "kernel_tcp_bytes": kernel,
+    }

@@ -1,0 +1,87 @@
+#include "backend.h"
+
+#include "backend_connection.h"
+
+namespace sluice::bench {
+
+/// Accepts everything that waits, each time its socket is readable. TCP_NODELAY is inherited from
+/// the listening socket: tcp(7).
+class BackendListener final : public Pollable {
+ public:
+  BackendListener(Backend& backend, Fd socket) : backend_(backend), socket_(std::move(socket)) {
+    backend_.poller_.add(socket_, EPOLLIN, *this);
+  }
+
+  void on_events(std::uint32_t) override {
+    while (true) {
+      Fd client(accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (!client.is_open()) return;
+      backend_.adopt(std::move(client));
+    }
+  }
+
+ private:
+  Backend& backend_;
+  Fd socket_;
+};
+
+namespace {
+
+class StopFlag final : public Pollable {
+ public:
+  void on_events(std::uint32_t) override { is_set_ = true; }
+  [[nodiscard]] bool is_set() const { return is_set_; }
+
+ private:
+  bool is_set_ = false;
+};
+
+}  // namespace
+
+Backend::Backend(const BackendOptions& options, Poller poller)
+    : options_(options), poller_(std::move(poller)) {}
+
+Backend::~Backend() = default;
+
+Result<std::unique_ptr<Backend>> Backend::create(const BackendOptions& options) {
+  Result<Poller> poller = Poller::create();
+  if (!poller) return tl::unexpected(poller.error());
+  std::unique_ptr<Backend> backend(new Backend(options, std::move(*poller)));
+  for (int n = 0; n < options.listeners; ++n) {
+    const Result<void> opened = backend->open_listener();
+    if (!opened) return tl::unexpected(opened.error());
+  }
+  return backend;
+}
+
+Result<void> Backend::open_listener() {
+  const Result<Endpoint> endpoint = parse_endpoint(options_.listen);
+  if (!endpoint) return tl::unexpected(endpoint.error());
+  Result<Fd> socket = listen_on(*endpoint);
+  if (!socket) return tl::unexpected(socket.error());
+  const Result<std::uint16_t> port = local_port(*socket);
+  if (!port) return tl::unexpected(port.error());
+  ports_.push_back(*port);
+  listeners_.push_back(std::make_unique<BackendListener>(*this, std::move(*socket)));
+  return {};
+}
+
+void Backend::serve(const Fd& stop_fd) {
+  StopFlag stop;
+  poller_.add(stop_fd, EPOLLIN, stop);
+  while (!stop.is_set()) poller_.poll_until(now() + std::chrono::hours(1));
+}
+
+void Backend::adopt(Fd client) {
+  ++totals_.connections;
+  const int number = client.get();
+  auto connection = std::make_unique<BackendConnection>(*this, std::move(client));
+  connection->begin();
+  connections_[number] = std::move(connection);
+}
+
+void Backend::retire(int number) {
+  connections_.erase(number);
+}
+
+}  // namespace sluice::bench

@@ -1,0 +1,126 @@
+#include "backend_connection.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "pattern.h"
+
+namespace sluice::bench {
+namespace {
+
+// Shared by all connections: what is read is sent, counted or dropped before the next read.
+std::array<char, Pattern::kPiece>& scratch() {
+  static std::array<char, Pattern::kPiece> buffer;
+  return buffer;
+}
+
+bool would_block() {
+  return errno == EAGAIN || errno == EINTR;
+}
+
+}  // namespace
+
+BackendConnection::BackendConnection(Backend& backend, Fd fd)
+    : backend_(backend), fd_(std::move(fd)) {}
+
+void BackendConnection::begin() {
+  waiting_for_ = backend_.options_.service == Service::kSource ? EPOLLOUT : EPOLLIN;
+  backend_.poller_.add(fd_, waiting_for_, *this);
+}
+
+void BackendConnection::on_events(std::uint32_t events) {
+  Outcome outcome = Outcome::kContinue;
+  if (backend_.options_.service == Service::kSource) {
+    outcome = send_pattern(Pattern::kPiece);
+  } else if (!held_.empty() || owed_ > 0) {
+    outcome = flush();
+  } else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+    outcome = receive();
+  }
+  switch (outcome) {
+    case Outcome::kClosed:
+      backend_.retire(fd_.get());
+      return;
+    case Outcome::kBlocked:
+      wait_for(EPOLLOUT);
+      return;
+    case Outcome::kContinue:
+      if (backend_.options_.service != Service::kSource) wait_for(EPOLLIN);
+  }
+}
+
+BackendConnection::Outcome BackendConnection::receive() {
+  if (backend_.options_.service == Service::kEcho) return receive_echo();
+  return receive_and_discard();
+}
+
+BackendConnection::Outcome BackendConnection::receive_echo() {
+  const ssize_t size = recv(fd_.get(), scratch().data(), scratch().size(), 0);
+  if (size <= 0) return size < 0 && would_block() ? Outcome::kContinue : ended(size);
+  backend_.totals_.bytes_received += static_cast<std::uint64_t>(size);
+  ssize_t sent = send(fd_.get(), scratch().data(), static_cast<std::size_t>(size), MSG_NOSIGNAL);
+  if (sent < 0 && !would_block()) return ended(sent);
+  sent = std::max<ssize_t>(sent, 0);
+  backend_.totals_.bytes_sent += static_cast<std::uint64_t>(sent);
+  held_.assign(scratch().data() + sent, static_cast<std::size_t>(size - sent));
+  return held_.empty() ? Outcome::kContinue : Outcome::kBlocked;
+}
+
+BackendConnection::Outcome BackendConnection::receive_and_discard() {
+  const BackendOptions& options = backend_.options_;
+  const int flags = options.is_verifying ? 0 : MSG_TRUNC;
+  const ssize_t result = recv(fd_.get(), scratch().data(), scratch().size(), flags);
+  if (result <= 0) return result < 0 && would_block() ? Outcome::kContinue : ended(result);
+  const auto size = static_cast<std::uint64_t>(result);
+  backend_.totals_.bytes_received += size;
+  if (options.is_verifying && !pattern().matches(scratch().data(), size, received_)) {
+    ++backend_.totals_.corrupt_pieces;
+  }
+  received_ += size;
+  if (options.service == Service::kSink) return Outcome::kContinue;
+
+  const std::uint64_t answered = (received_ - size) / options.request_bytes;
+  owed_ += (received_ / options.request_bytes - answered) * options.response_bytes;
+  return owed_ > 0 ? flush() : Outcome::kContinue;
+}
+
+BackendConnection::Outcome BackendConnection::flush() {
+  if (held_.empty()) {
+    const Outcome outcome = send_pattern(owed_);
+    return outcome == Outcome::kContinue && owed_ > 0 ? Outcome::kBlocked : outcome;
+  }
+  const ssize_t sent = send(fd_.get(), held_.data(), held_.size(), MSG_NOSIGNAL);
+  if (sent < 0) return would_block() ? Outcome::kBlocked : ended(sent);
+  backend_.totals_.bytes_sent += static_cast<std::uint64_t>(sent);
+  held_.erase(0, static_cast<std::size_t>(sent));
+  return held_.empty() ? Outcome::kContinue : Outcome::kBlocked;
+}
+
+// Responses start at the pattern's first byte, so that a client can check each of them.
+BackendConnection::Outcome BackendConnection::send_pattern(std::uint64_t limit) {
+  const BackendOptions& options = backend_.options_;
+  const bool is_response = options.service == Service::kRequest;
+  const std::uint64_t position = is_response ? sent_ % options.response_bytes : sent_;
+  const std::uint64_t left = is_response ? options.response_bytes - position : limit;
+  const std::size_t size = std::min({limit, left, std::uint64_t{Pattern::kPiece}});
+  const ssize_t sent = send(fd_.get(), pattern().at(position), size, MSG_NOSIGNAL);
+  if (sent < 0) return would_block() ? Outcome::kBlocked : ended(sent);
+  sent_ += static_cast<std::uint64_t>(sent);
+  if (is_response) owed_ -= static_cast<std::uint64_t>(sent);
+  backend_.totals_.bytes_sent += static_cast<std::uint64_t>(sent);
+  return Outcome::kContinue;
+}
+
+BackendConnection::Outcome BackendConnection::ended(ssize_t result) {
+  if (result < 0) ++backend_.totals_.resets;
+  return Outcome::kClosed;
+}
+
+void BackendConnection::wait_for(std::uint32_t events) {
+  if (events == waiting_for_) return;
+  waiting_for_ = events;
+  backend_.poller_.modify(fd_, events, *this);
+}
+
+}  // namespace sluice::bench

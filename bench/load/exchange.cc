@@ -1,0 +1,63 @@
+#include "exchange.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "pattern.h"
+
+namespace sluice::bench {
+
+Progress Exchange::begin(const Fd& fd) {
+  sent_ = 0;
+  received_ = 0;
+  return send_rest(fd);
+}
+
+Progress Exchange::advance(const Fd& fd) {
+  if (sent_ < shape_.request_bytes) {
+    if (const Progress progress = send_rest(fd); progress == Progress::kFailed) return progress;
+  }
+  return receive_rest(fd);
+}
+
+Progress Exchange::send_rest(const Fd& fd) {
+  while (sent_ < shape_.request_bytes) {
+    const std::size_t size = std::min<std::uint64_t>(shape_.request_bytes - sent_, Pattern::kPiece);
+    const ssize_t sent = send(fd.get(), pattern().at(sent_), size, MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (errno == EAGAIN) return Progress::kPending;
+      ++tally_.failures.reset;
+      return Progress::kFailed;
+    }
+    sent_ += static_cast<std::uint64_t>(sent);
+    tally_.bytes_sent += static_cast<std::uint64_t>(sent);
+  }
+  return Progress::kPending;
+}
+
+Progress Exchange::receive_rest(const Fd& fd) {
+  static std::array<char, Pattern::kPiece> scratch;  // one thread; read and judged at once
+  while (received_ < shape_.response_bytes) {
+    const std::uint64_t left = shape_.response_bytes - received_;
+    const std::size_t wanted = std::min<std::uint64_t>(left, scratch.size());
+    const ssize_t result = recv(fd.get(), scratch.data(), wanted, 0);
+    if (result < 0 && errno == EAGAIN) return Progress::kPending;
+    if (result <= 0) {
+      ++(result == 0 ? tally_.failures.early_end : tally_.failures.reset);
+      return Progress::kFailed;
+    }
+    const auto size = static_cast<std::size_t>(result);
+    tally_.bytes_received += size;
+    if (shape_.is_verifying && !pattern().matches(scratch.data(), size, received_)) {
+      ++tally_.failures.corrupt;
+      return Progress::kFailed;
+    }
+    received_ += size;
+    // A short read emptied the socket: the next bytes bring an edge of their own.
+    if (size < wanted) return Progress::kPending;
+  }
+  return Progress::kDone;
+}
+
+}  // namespace sluice::bench

@@ -1,0 +1,41 @@
+// One request and its response over a connected non-blocking socket.
+#pragma once
+
+#include <cstdint>
+
+#include "socket.h"
+#include "tally.h"
+
+namespace sluice::bench {
+
+/// What every exchange of a run looks like.
+struct ExchangeShape {
+  std::uint64_t request_bytes = 64;
+  std::uint64_t response_bytes = 64;
+  bool is_verifying = false;  ///< compare each response with the pattern
+};
+
+enum class Progress { kPending, kDone, kFailed };
+
+/// Sends and receives as far as the socket allows at each call, so that a large message cannot
+/// deadlock with its own echo. Counts into the tally; a failure is counted there too.
+class Exchange {
+ public:
+  Exchange(const ExchangeShape& shape, Tally& tally) : shape_(shape), tally_(tally) {}
+
+  /// Begins the next exchange by sending.
+  [[nodiscard]] Progress begin(const Fd& fd);
+  /// Goes on after the socket became readable or writable (edge-triggered).
+  [[nodiscard]] Progress advance(const Fd& fd);
+
+ private:
+  [[nodiscard]] Progress send_rest(const Fd& fd);
+  [[nodiscard]] Progress receive_rest(const Fd& fd);
+
+  const ExchangeShape& shape_;
+  Tally& tally_;
+  std::uint64_t sent_ = 0;
+  std::uint64_t received_ = 0;
+};
+
+}  // namespace sluice::bench

@@ -1,0 +1,29 @@
+// The load generator's command line.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "exchange.h"
+
+namespace sluice::bench {
+
+enum class Mode {
+  kEcho,      ///< messages over connections that stay open
+  kShort,     ///< one connection per message
+  kDownload,  ///< streams from the server
+  kUpload     ///< streams to the server
+};
+
+struct LoadOptions {
+  Mode mode = Mode::kEcho;
+  std::vector<std::string> targets;  ///< ADDRESS:PORT, taken in turn
+  std::uint32_t connections = 1;     ///< short: concurrent slots
+  std::uint32_t sources = 1;         ///< loopback addresses to connect from
+  bool is_bursty = false;            ///< a run is bursts of one unit on every connection
+  double rate_per_second = 0;        ///< open loop: units begun a second; 0 = closed loop
+  ExchangeShape shape;
+};
+
+}  // namespace sluice::bench
