@@ -1,4 +1,4 @@
-// The part of values.h about addresses and host names.
+// The part of scalars.h about addresses and host names.
 #include <arpa/inet.h>
 #include <sys/un.h>
 
@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "config/report.h"
-#include "config/values.h"
+#include "config/scalars.h"
 
 namespace sluice::config {
 

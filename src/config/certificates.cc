@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "config/limits.h"
+#include "config/bounds.h"
 #include "config/read_file.h"
 
 namespace sluice::config {

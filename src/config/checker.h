@@ -15,6 +15,7 @@ class Checker {
       : config(checked), locator(places), report_(report) {}
 
   void error(const Path& path, std::string text) {
+    if (drop_if_full()) return;
     Locator::Place place = locator.find(path);
     report_.error(place.offset, std::move(place.key_path), std::move(text));
   }
@@ -23,6 +24,12 @@ class Checker {
     report_.notice(place.offset, std::move(place.key_path), std::move(text));
   }
 
+  /// An error that is not worth a text any more; false if it is.
+  [[nodiscard]] bool drop_if_full() {
+    if (!report_.is_full()) return false;
+    report_.drop_error();
+    return true;
+  }
   [[nodiscard]] bool has_errors() const { return report_.has_errors(); }
 
   const Config& config;

@@ -21,6 +21,12 @@ void Context::error(Offset offset, std::string text) {
   report_.error(offset, to_text(path_), std::move(text));
 }
 
+bool Context::drop_if_full() {
+  if (!report_.is_full()) return false;
+  report_.drop_error();
+  return true;
+}
+
 std::string Context::resolve(const std::string& path) const {
   return (base_directory_ / path).lexically_normal().string();
 }

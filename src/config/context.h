@@ -42,6 +42,8 @@ class Context {
   };
 
   void error(Offset offset, std::string text);
+  /// An error that is not worth a text any more; false if it is.
+  [[nodiscard]] bool drop_if_full();
   [[nodiscard]] SourcePosition position(Offset offset) const { return report_.position(offset); }
   [[nodiscard]] Suggester& suggester() { return suggester_; }
 

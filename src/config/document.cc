@@ -64,19 +64,22 @@ class TextBuffer final : public std::streambuf {
   }
 };
 
-void run_parser(const SourceText& source, Events& events, TreeBuilder& builder, Report& report) {
+/// False if the text is not well-formed, which is reported then.
+bool run_parser(const SourceText& source, TreeBuilder& builder, Report& report) {
   TextBuffer buffer(source.text());
   std::istream stream(&buffer);
+  Events events(builder);
   try {
     YAML::Parser parser(stream);
     while (!builder.has_failed() && parser.HandleNextDocument(events)) {
     }
   } catch (const YAML::Exception& error) {
-    if (builder.has_failed()) return;
+    if (builder.has_failed() && !builder.is_failure_doubtful()) return true;
     const SyntaxError explained = explain_syntax_error(source, offset_of(error.mark), error.msg);
     report.error(explained.offset, "", explained.text);
-    builder.abandon();
+    return false;
   }
+  return true;
 }
 
 }  // namespace
@@ -103,14 +106,8 @@ std::string describe(const Value& value) {
 
 std::optional<Document> parse_document(const SourceText& source, Report& report) {
   TreeBuilder builder(report);
-  Events events(builder);
-  run_parser(source, events, builder, report);
-  if (builder.has_failed()) return std::nullopt;
-  if (!builder.has_document()) {
-    report.error(0, "", "the file is empty: it needs `frontends` and `backends`");
-    return std::nullopt;
-  }
-  return builder.take();
+  if (!run_parser(source, builder, report)) return std::nullopt;
+  return builder.finish();
 }
 
 }  // namespace sluice::config

@@ -1,7 +1,7 @@
 // A YAML text as a tree of our own in which every value knows its place.
 //
 // document.cc is the only file that knows yaml-cpp; its exceptions stop there. The tree is
-// limited (limits.h) and free of cycles; aliases share the node they refer to, merge keys (`<<`)
+// limited (bounds.h) and free of cycles; aliases share the node they refer to, merge keys (`<<`)
 // are already merged, duplicate keys are already reported.
 #pragma once
 

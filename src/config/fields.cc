@@ -71,15 +71,12 @@ void report_missing_key(Context& context, Offset offset, std::string_view owner,
 }
 
 bool is_misspelt_in(const Node& mapping, std::string_view name, const KnownKeys& known) {
-  constexpr std::size_t kLookedAt = 32;  // a mapping may have 100,000 unknown keys
-  const std::size_t count = std::min(mapping.entries.size(), kLookedAt);
   const auto is_near = [&](const Entry& entry) {
     const bool is_known =
         std::find(known.words.begin(), known.words.end(), entry.key) != known.words.end();
     return !is_known && nearest(entry.key, known.words) == name;
   };
-  return std::any_of(mapping.entries.begin(),
-                     mapping.entries.begin() + static_cast<std::ptrdiff_t>(count), is_near);
+  return std::any_of(mapping.entries.begin(), mapping.entries.end(), is_near);
 }
 
 }  // namespace sluice::config::detail

@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "config/context.h"
-#include "config/values.h"
+#include "config/scalars.h"
 
 namespace sluice::config {
 
@@ -134,7 +134,7 @@ class Target {
   void report_missing(Context& context, const Value& value, std::string_view owner,
                       const detail::KnownKeys& known) const {
     for (std::size_t i = 0; i < N; ++i) {
-      if (!is_missing(i)) continue;
+      if (!is_missing(i) || context.drop_if_full()) continue;
       if (detail::is_misspelt_in(*value.node, fields_[i].name, known)) continue;
       const Context::Step step(context, {fields_[i].name});
       detail::report_missing_key(context, value.offset, owner, fields_[i].name);
@@ -166,7 +166,7 @@ void decode_mapping(Context& context, const Value& value, std::string_view owner
   };
   for (const Entry& entry : value.node->entries) {
     const Context::Step step(context, {entry.key});
-    if ((targets.decode(context, entry) || ...)) continue;
+    if ((targets.decode(context, entry) || ...) || context.drop_if_full()) continue;
     detail::report_unknown_key(context, entry, owner, known());
   }
   if ((targets.is_complete() && ...)) return;

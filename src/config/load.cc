@@ -3,8 +3,8 @@
 #include <exception>
 #include <utility>
 
+#include "config/bounds.h"
 #include "config/certificates.h"
-#include "config/limits.h"
 #include "config/read_file.h"
 #include "config/schema.h"
 #include "config/support.h"

@@ -25,6 +25,15 @@ const Entry* find_spelled(const Node& mapping, std::string_view key) {
   return nullptr;
 }
 
+const Entry* child(const Node& node, const PathStep& step) {
+  if (step.key.empty()) {
+    return node.kind == NodeKind::kSequence && step.index < node.entries.size()
+               ? &node.entries[step.index]
+               : nullptr;
+  }
+  return node.kind == NodeKind::kMapping ? find_spelled(node, step.key) : nullptr;
+}
+
 /// `frontends[0].tls` is inherited from `defaults.tls`; servers and the top inherit nothing.
 Path inherited(const Path& path) {
   constexpr std::size_t kEntrySteps = 2;
@@ -38,28 +47,12 @@ Path inherited(const Path& path) {
 
 }  // namespace
 
-Locator::Locator(const Document& document) : document_(document) {
-  for (const Entry& entry : document.root.node->entries) top_.emplace(entry.key, &entry);
-}
-
-const Entry* Locator::child(const Node& node, bool is_top, const PathStep& step) const {
-  if (step.key.empty()) {
-    return node.kind == NodeKind::kSequence && step.index < node.entries.size()
-               ? &node.entries[step.index]
-               : nullptr;
-  }
-  if (node.kind != NodeKind::kMapping) return nullptr;
-  if (!is_top) return find_spelled(node, step.key);
-  const auto found = top_.find(step.key);
-  return found == top_.end() ? nullptr : found->second;
-}
-
 Locator::Walk Locator::walk(const Path& path) const {
   Walk out;
   out.place = {document_.root.offset, "", document_.root.node};
   Path written;
   for (const PathStep& step : path) {
-    const Entry* entry = out.is_complete ? child(*out.place.node, written.empty(), step) : nullptr;
+    const Entry* entry = out.is_complete ? child(*out.place.node, step) : nullptr;
     if (entry == nullptr) {
       out.is_complete = false;
       // A single value stands for a list of one: `listen: *:80` is listen[0].

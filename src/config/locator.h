@@ -4,7 +4,6 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
-#include <unordered_map>
 #include <vector>
 
 #include "config/context.h"
@@ -36,7 +35,7 @@ class Locator {
     const Node* node = nullptr;
   };
 
-  explicit Locator(const Document& document);
+  explicit Locator(const Document& document) : document_(document) {}
 
   /// Where the value of a path was given: in the entry, or in the defaults that it inherits from;
   /// if it was not given at all, the nearest entry around it, with the path that is missing there.
@@ -54,10 +53,8 @@ class Locator {
     bool is_complete = true;
   };
   [[nodiscard]] Walk walk(const Path& path) const;
-  [[nodiscard]] const Entry* child(const Node& node, bool is_top, const PathStep& step) const;
 
   const Document& document_;
-  std::unordered_map<std::string_view, const Entry*> top_;
 };
 
 }  // namespace sluice::config

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "config/limits.h"
+#include "config/bounds.h"
 
 namespace sluice::config {
 
@@ -56,8 +56,17 @@ void Report::notice(Offset offset, std::string key_path, std::string text) {
   add({offset, Severity::kNotice, std::move(key_path), std::move(text)});
 }
 
+bool Report::is_full() const {
+  return remarks_.size() >= kMaxDiagnostics;
+}
+
+void Report::drop_error() {
+  ++error_count_;
+  ++dropped_;
+}
+
 void Report::add(Remark remark) {
-  if (remarks_.size() >= kMaxDiagnostics) {
+  if (is_full()) {
     ++dropped_;
     return;
   }

@@ -24,6 +24,10 @@ class Report {
   void error(Offset offset, std::string key_path, std::string text);
   void notice(Offset offset, std::string key_path, std::string text);
 
+  /// Further remarks are only counted: whoever has to work for their text can save it.
+  [[nodiscard]] bool is_full() const;
+  void drop_error();
+
   [[nodiscard]] bool has_errors() const { return error_count_ > 0; }
   [[nodiscard]] const SourceText& source() const { return source_; }
   [[nodiscard]] SourcePosition position(Offset offset) const { return source_.position(offset); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <numeric>
 
 namespace sluice::config {
@@ -19,19 +20,22 @@ char folded(char letter) {
 
 std::size_t edit_distance(std::string_view from, std::string_view to) {
   if (from.size() > kLongestWord || to.size() > kLongestWord) return kLongestWord;
-  using Row = std::array<std::size_t, kLongestWord + 1>;
+  using Row = std::array<std::uint8_t, kLongestWord + 1>;
   Row before_last{};
   Row last{};
   Row current{};
-  std::iota(last.begin(), last.end(), std::size_t{0});
+  std::iota(last.begin(), last.end(), std::uint8_t{0});
+  const auto plus = [](std::uint8_t count, int more) {
+    return static_cast<std::uint8_t>(count + more);
+  };
   for (std::size_t i = 1; i <= from.size(); ++i) {
-    current[0] = i;
+    current[0] = static_cast<std::uint8_t>(i);
     for (std::size_t j = 1; j <= to.size(); ++j) {
-      const std::size_t cost = folded(from[i - 1]) == folded(to[j - 1]) ? 0 : 1;
-      current[j] = std::min({last[j] + 1, current[j - 1] + 1, last[j - 1] + cost});
+      const int cost = folded(from[i - 1]) == folded(to[j - 1]) ? 0 : 1;
+      current[j] = std::min({plus(last[j], 1), plus(current[j - 1], 1), plus(last[j - 1], cost)});
       const bool is_swap = i > 1 && j > 1 && folded(from[i - 1]) == folded(to[j - 2]) &&
                            folded(from[i - 2]) == folded(to[j - 1]);
-      if (is_swap) current[j] = std::min(current[j], before_last[j - 2] + 1);
+      if (is_swap) current[j] = std::min(current[j], plus(before_last[j - 2], 1));
     }
     before_last = last;
     last = current;

@@ -26,7 +26,7 @@ class Suggester {
   [[nodiscard]] std::string suggest(std::string_view word, std::span<const std::string_view> known);
 
  private:
-  std::size_t comparisons_left_ = 200'000;
+  std::size_t comparisons_left_ = 100'000;
 };
 
 }  // namespace sluice::config

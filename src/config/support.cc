@@ -4,7 +4,7 @@
 #include <array>
 #include <string>
 
-#include "config/values.h"
+#include "config/scalars.h"
 
 namespace sluice::config {
 
@@ -101,7 +101,7 @@ template <typename T, std::size_t N>
 void check_entry(Checker& checker, const Unsupported<T> (&table)[N], const T& entry,
                  const Path& prefix) {
   for (const Unsupported<T>& row : table) {
-    if (!row.is_used(entry)) continue;
+    if (!row.is_used(entry) || checker.drop_if_full()) continue;
     Path path = prefix;
     std::string_view last;
     for (const std::string_view key : row.key) {

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "config/limits.h"
+#include "config/bounds.h"
 
 namespace sluice::config {
 

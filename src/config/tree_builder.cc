@@ -2,19 +2,18 @@
 
 #include <algorithm>
 
-#include "config/limits.h"
+#include "config/bounds.h"
 
 namespace sluice::config {
 
 namespace {
 
 constexpr std::string_view kMergeKey = "<<";
-constexpr std::size_t kFewKeys = 16;  ///< up to here a linear search is the fastest
 
 }  // namespace
 
 void TreeBuilder::begin_document(Offset offset) {
-  if (has_failed_) return;
+  if (failure_) return;
   if (++document_count_ == 1) return;
   const bool is_marked = report_.source().text().substr(offset).starts_with("---");
   fail_at(offset, is_marked ? "a second YAML document begins here: the configuration is only one"
@@ -22,13 +21,13 @@ void TreeBuilder::begin_document(Offset offset) {
 }
 
 void TreeBuilder::add_null(Offset offset, AnchorId anchor) {
-  if (has_failed_) return;
+  if (failure_) return;
   if (const Node* node = make_node(offset, NodeKind::kNull, anchor)) attach(*node, offset);
 }
 
 void TreeBuilder::add_scalar(Offset offset, std::string_view tag, AnchorId anchor,
                              std::string text) {
-  if (has_failed_) return;
+  if (failure_) return;
   if (!is_acceptable_tag(tag)) report_.error(offset, path(), "YAML tags are not supported");
   Node* node = make_node(offset, NodeKind::kScalar, anchor);
   if (node == nullptr) return;
@@ -38,7 +37,7 @@ void TreeBuilder::add_scalar(Offset offset, std::string_view tag, AnchorId ancho
 }
 
 void TreeBuilder::add_alias(Offset offset, AnchorId anchor) {
-  if (has_failed_) return;
+  if (failure_) return;
   const Node* node = anchor < anchors_.size() ? anchors_[anchor] : nullptr;
   const auto is_node = [node](const Frame& frame) { return frame.node == node; };
   if (node == nullptr || std::any_of(open_.begin(), open_.end(), is_node)) {
@@ -50,7 +49,7 @@ void TreeBuilder::add_alias(Offset offset, AnchorId anchor) {
 
 void TreeBuilder::begin_collection(Offset offset, NodeKind kind, std::string_view tag,
                                    AnchorId anchor) {
-  if (has_failed_) return;
+  if (failure_) return;
   if (open_.size() >= kMaxDepth) {
     fail_at(offset, "nested too deeply: more than " + std::to_string(kMaxDepth) +
                         " lists and mappings inside one another");
@@ -62,11 +61,11 @@ void TreeBuilder::begin_collection(Offset offset, NodeKind kind, std::string_vie
   attach(*node, offset);
   Frame frame;
   frame.node = node;
-  if (!has_failed_) open_.push_back(std::move(frame));
+  if (!failure_) open_.push_back(std::move(frame));
 }
 
 void TreeBuilder::end_collection() {
-  if (has_failed_) return;
+  if (failure_) return;
   Node& node = *open_.back().node;
   open_.pop_back();
   if (node.kind == NodeKind::kMapping) merge(node);
@@ -76,9 +75,17 @@ void TreeBuilder::end_collection() {
   }
 }
 
+std::optional<Document> TreeBuilder::finish() {
+  if (!failure_ && document_count_ == 0) {
+    fail_at(0, "the file is empty: it needs `frontends` and `backends`");
+  }
+  if (!failure_) return std::move(document_);
+  report_.error(failure_->offset, std::move(failure_->path), std::move(failure_->text));
+  return std::nullopt;
+}
+
 void TreeBuilder::fail_at(Offset offset, std::string text) {
-  report_.error(offset, path(), std::move(text));
-  has_failed_ = true;
+  failure_ = {offset, path(), std::move(text)};
 }
 
 bool TreeBuilder::is_acceptable_tag(std::string_view tag) const {
@@ -122,27 +129,25 @@ void TreeBuilder::attach(const Node& node, Offset offset) {
 
 void TreeBuilder::attach_key(Frame& frame, const Node& node, Offset offset) {
   if (node.kind != NodeKind::kScalar) {
-    fail_at(offset, node.kind == NodeKind::kNull ? "a key is missing here"
-                                                 : "a key must be a word, not a list or a mapping");
+    fail_at(offset,
+            node.kind == NodeKind::kNull
+                ? "a key is missing here"
+                : "a key must be a word, not a list or a mapping: is a bracket not closed?");
+    failure_->is_doubtful = true;
     return;
   }
   frame.key = node.text;
   frame.key_offset = offset;
   frame.has_key = true;
-  frame.is_repeated = is_key_known(frame, frame.key);
-  if (!frame.is_repeated) return;
   const Entry* first = frame.node->find(frame.key);
-  const int line = first == nullptr ? 0 : report_.position(first->key_offset).line;
-  report_.error(offset, path(), "duplicate key, first given in line " + std::to_string(line));
-}
-
-bool TreeBuilder::is_key_known(Frame& frame, const std::string& key) const {
-  const std::vector<Entry>& entries = frame.node->entries;
-  if (entries.size() < kFewKeys) return frame.node->find(key) != nullptr;
-  if (frame.keys.empty()) {
-    for (const Entry& entry : entries) frame.keys.insert(entry.key);
+  frame.is_repeated = first != nullptr;
+  if (first != nullptr) {
+    const int line = report_.position(first->key_offset).line;
+    report_.error(offset, path(), "duplicate key, first given in line " + std::to_string(line));
+  } else if (frame.node->entries.size() >= kMaxKeys) {
+    fail_at(offset, "a mapping with more than " + std::to_string(kMaxKeys) +
+                        " keys: is a list (`- `) meant?");
   }
-  return !frame.keys.insert(key).second;
 }
 
 bool TreeBuilder::count_expansion(std::uint32_t nodes, Offset offset) {
@@ -177,6 +182,7 @@ void TreeBuilder::merge_from(Node& mapping, const Value& source) {
   }
   for (const Entry& entry : source.node->entries) {
     if (mapping.find(entry.key) != nullptr) continue;
+    if (mapping.entries.size() >= kMaxKeys) return;
     if (!count_expansion(entry.value.node->expanded_size, source.offset)) return;
     mapping.entries.push_back(entry);
   }

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -16,7 +16,8 @@ namespace sluice::config {
 using AnchorId = std::size_t;
 
 /// After the first failure every further event is ignored: the parser that sends them cannot be
-/// stopped without an exception.
+/// stopped without an exception. What failed is reported by finish(), because the parser may
+/// have a better explanation by then.
 class TreeBuilder {
  public:
   explicit TreeBuilder(Report& report) : report_(report) {}
@@ -28,12 +29,14 @@ class TreeBuilder {
   void begin_collection(Offset offset, NodeKind kind, std::string_view tag, AnchorId anchor);
   void end_collection();
 
-  /// The parser gave up and the report says why.
-  void abandon() { has_failed_ = true; }
+  [[nodiscard]] bool has_failed() const { return failure_.has_value(); }
 
-  [[nodiscard]] bool has_failed() const { return has_failed_; }
-  [[nodiscard]] bool has_document() const { return document_count_ > 0; }
-  [[nodiscard]] Document take() { return std::move(document_); }
+  /// Whether the failure may be the consequence of a syntax error that the parser finds later: to
+  /// yaml-cpp a bracket that is never closed looks like a key at first.
+  [[nodiscard]] bool is_failure_doubtful() const { return failure_ && failure_->is_doubtful; }
+
+  /// The tree, or nothing and a reported error.
+  [[nodiscard]] std::optional<Document> finish();
 
  private:
   /// A collection that is still open.
@@ -43,7 +46,13 @@ class TreeBuilder {
     bool is_repeated = false;  ///< ... which the mapping already has: the value is left out
     std::string key;
     Offset key_offset = 0;
-    std::unordered_set<std::string> keys;  ///< of a mapping with many
+  };
+
+  struct Failure {
+    Offset offset;
+    std::string path;
+    std::string text;
+    bool is_doubtful = false;
   };
 
   void fail_at(Offset offset, std::string text);
@@ -51,7 +60,6 @@ class TreeBuilder {
   Node* make_node(Offset offset, NodeKind kind, AnchorId anchor);
   void attach(const Node& node, Offset offset);
   void attach_key(Frame& frame, const Node& node, Offset offset);
-  [[nodiscard]] bool is_key_known(Frame& frame, const std::string& key) const;
   [[nodiscard]] bool count_expansion(std::uint32_t nodes, Offset offset);
   void merge(Node& mapping);
   void merge_from(Node& mapping, const Value& source);
@@ -63,7 +71,7 @@ class TreeBuilder {
   std::vector<const Node*> anchors_;  ///< by AnchorId
   std::uint32_t expanded_ = 0;
   int document_count_ = 0;
-  bool has_failed_ = false;
+  std::optional<Failure> failure_;
 };
 
 }  // namespace sluice::config

@@ -31,11 +31,19 @@ void Listener::on_accept(uring::Outcome outcome) noexcept {
   if (outcome.result >= 0) {
     owner_.on_connection(*this, sys::Fd(outcome.result));
   } else if (is_shortage(-outcome.result)) {
-    is_pause_needed_ = true;
+    is_short_ = true;
   }
 }
 
-void Listener::on_timer() noexcept {}
+void Listener::pause() noexcept {
+  if (std::exchange(is_paused_, true)) return;
+  pauses_.add(1);
+  reactor_.ring().cancel(accept_);
+}
+
+void Listener::resume() noexcept {
+  if (std::exchange(is_paused_, false)) settle();
+}
 
 void Listener::close() noexcept {
   is_closing_ = true;
@@ -52,8 +60,8 @@ void Listener::settle() noexcept {
     fd_.reset();
     return owner_.on_listener_closed(*this);
   }
-  if (is_pause_needed_) {
-    is_pause_needed_ = false;
+  if (is_paused_) return;
+  if (std::exchange(is_short_, false)) {
     pauses_.add(1);
     return reactor_.timers().arm(timer_, reactor_.now() + kPause);
   }

@@ -1,6 +1,6 @@
 // One listening socket of one worker.
 //
-//   accepting <--> paused (no descriptors: the next try is after a pause)
+//   accepting <--> paused (all the sessions it may have, or no descriptors left)
 //       |            |
 //       +--> closing <+   the accept in flight ends; what the queue still holds is accepted; then
 //       the socket closes
@@ -39,6 +39,10 @@ class Listener {
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
+  /// Leaves connections in the kernel's queue until `resume()`; those already accepted still come.
+  void pause() noexcept;
+  void resume() noexcept;
+
   /// Stops accepting. `on_listener_closed()` follows, perhaps at once.
   void close() noexcept;
 
@@ -46,7 +50,7 @@ class Listener {
 
  private:
   void on_accept(uring::Outcome outcome) noexcept;
-  void on_timer() noexcept;
+  void on_timer() noexcept {}  // settle() tries again
   void accept_rest() noexcept;
 
   reactor::Reactor& reactor_;
@@ -55,7 +59,8 @@ class Listener {
   sys::Fd fd_;
   stats::Counter& pauses_;
   bool is_closing_ = false;
-  bool is_pause_needed_ = false;
+  bool is_paused_ = false;
+  bool is_short_ = false;  ///< the last accept found no descriptor
   uring::Op<&Listener::on_accept> accept_{*this};
   reactor::Timer<&Listener::on_timer> timer_{*this};
 };

@@ -90,8 +90,8 @@ void Session::settle() noexcept {
 }
 
 void Session::close(CloseReason reason) noexcept {
-  if (state_ == State::kClosing || state_ == State::kDelivering) return;
-  begin_closing({reason, Side::kUs});
+  if (state_ == State::kDelivering) finish();
+  if (state_ != State::kClosing && state_ != State::kEnded) begin_closing({reason, Side::kUs});
   settle();
 }
 
@@ -275,6 +275,7 @@ void Session::check_quietness() noexcept {
   const bool wants_keepalive =
       !has_keepalive_ && frontend_.backend->keepalive == sys::Keepalive::kOn;
   if (wants_keepalive && now() - began_at_ >= kKeepaliveAfter) {
+    sys::set_keepalive(client_.get(), sys::Keepalive::kOn);
     sys::set_keepalive(server_.get(), sys::Keepalive::kOn);
     has_keepalive_ = true;
   } else if (wants_keepalive) {

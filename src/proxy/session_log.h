@@ -52,6 +52,10 @@ class SessionLog {
   void push(const SessionRecord& record) noexcept;
   [[nodiscard]] std::optional<SessionRecord> pop() noexcept;
 
+  /// Any thread; true may be out of date at once.
+  [[nodiscard]] bool has_records() const noexcept {
+    return read_.load(std::memory_order_acquire) != written_.load(std::memory_order_acquire);
+  }
   [[nodiscard]] const stats::Counter& drops() const noexcept { return drops_; }
 
  private:

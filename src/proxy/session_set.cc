@@ -32,6 +32,12 @@ std::uint64_t SessionSet::close(const SessionFilter& filter, CloseReason reason)
   return closed;
 }
 
+std::uint64_t SessionSet::count(const SessionFilter& filter) noexcept {
+  std::uint64_t matching = 0;
+  sessions_.for_each([&](Session& session) { matching += filter.matches(session) ? 1U : 0U; });
+  return matching;
+}
+
 std::vector<SessionRow> SessionSet::describe(const SessionFilter& filter, std::size_t limit) {
   std::vector<SessionRow> rows;
   sessions_.for_each([&](Session& session) {

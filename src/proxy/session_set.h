@@ -39,6 +39,9 @@ class SessionSet final : public SessionOwner {
   /// Rows of the sessions that match, oldest first, `limit` at most.
   [[nodiscard]] std::vector<SessionRow> describe(const SessionFilter& filter, std::size_t limit);
 
+  /// How many match.
+  [[nodiscard]] std::uint64_t count(const SessionFilter& filter) noexcept;
+
   void set_logging(bool is_logging) noexcept { context_.is_logging = is_logging; }
   [[nodiscard]] std::uint64_t count() const noexcept {
     return count_.load(std::memory_order_relaxed);

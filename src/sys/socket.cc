@@ -37,7 +37,7 @@ std::string bind_remedy(int error) {
 
 }  // namespace
 
-Result<Fd> listen_tcp(const Endpoint& address, Keepalive keepalive, PortSharing sharing) {
+Result<Fd> listen_tcp(const Endpoint& address, PortSharing sharing) {
   Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
   const auto refused = [&](int error) {
     return fail("cannot listen on " + address.to_string() + ": " + bind_remedy(error));
@@ -47,7 +47,6 @@ Result<Fd> listen_tcp(const Endpoint& address, Keepalive keepalive, PortSharing 
   if (sharing == PortSharing::kShared) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
   if (address.family() == AF_INET6) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
   set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
-  set_keepalive(fd.get(), keepalive);
   if (::bind(fd.get(), address.data(), address.size()) != 0) return refused(errno);
   if (::listen(fd.get(), kBacklog) != 0) return refused(errno);
   return fd;

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 
 #include <cstdio>
 
@@ -25,6 +26,12 @@ Pinning pin_this_thread(int cpu) noexcept {
   CPU_ZERO(&set);
   CPU_SET(static_cast<unsigned>(cpu), &set);
   return ::sched_setaffinity(0, sizeof set, &set) == 0 ? Pinning::kPinned : Pinning::kRefused;
+}
+
+void block_signals_on_this_thread() noexcept {
+  sigset_t all;
+  ::sigfillset(&all);
+  static_cast<void>(::pthread_sigmask(SIG_BLOCK, &all, nullptr));
 }
 
 void name_this_thread(const char* name) noexcept {

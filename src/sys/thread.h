@@ -13,6 +13,9 @@ enum class Pinning { kPinned, kRefused };
 /// Binds the calling thread to one CPU.
 Pinning pin_this_thread(int cpu) noexcept;
 
+/// No signal is delivered to the calling thread from now on; its system calls are not interrupted.
+void block_signals_on_this_thread() noexcept;
+
 /// Names the calling thread as ps(1) and top(1) show it; cut to 15 characters.
 void name_this_thread(const char* name) noexcept;
 

@@ -1,4 +1,4 @@
-#include "config/values.h"
+#include "config/scalars.h"
 
 #include <algorithm>
 #include <array>

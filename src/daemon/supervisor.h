@@ -1,0 +1,99 @@
+// The life of the process, on the control thread: start, reload, stop.
+//
+//   starting --> serving <--> reloading        serving --> stopping --> stopped
+//
+// It owns what surrounds the data plane: the configuration in force, the admin interface, health
+// checks, signals and the log. A reload reads, checks, binds and compiles before anything changes;
+// then the workers swap, and its caller hears of it when the last one has. Reloads that are asked
+// for while one runs are answered by one that begins after it.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/admin.h"
+#include "daemon/admin_source.h"
+#include "daemon/engine.h"
+#include "daemon/log.h"
+#include "daemon/prober.h"
+#include "daemon/rate_meter.h"
+#include "sluice/config.h"
+#include "sluice/error.h"
+
+namespace sluice::daemon {
+
+class Supervisor final : private EngineEvents, private AdminSource {
+ public:
+  /// `file`: the configuration.
+  explicit Supervisor(std::string file);
+  ~Supervisor() override;
+
+  /// Runs the proxy in the foreground until it is stopped. What goes wrong at the start is on
+  /// stderr.
+  [[nodiscard]] ExitCode run();
+
+ private:
+  // Start and stop (supervisor.cc)
+  [[nodiscard]] ExitCode start();
+  void await_signal();
+  void on_signal(int signal);
+  void stop(const std::string& why, std::chrono::milliseconds limit);
+  void close_sessions(CloseReason reason);
+  void on_engine_drained() override;
+  void on_session_record(const proxy::SessionRecord& record) override;
+  void tick();
+
+  // Reload (supervisor_reload.cc)
+  void reload(ReloadCallback done) override;
+  void begin_reload();
+  void refuse_reload(Diagnostics diagnostics);
+  void take_effect(Config config, Engine::Prepared prepared, AdminRebind admin,
+                   Diagnostics notices);
+  void finish_reload(ReloadOutcome outcome);
+  void check_servers();
+
+  // What it tells (supervisor_rows.cc)
+  [[nodiscard]] Status status() override;
+  [[nodiscard]] std::vector<FrontendRow> frontends() override;
+  [[nodiscard]] std::vector<BackendRow> backends() override;
+  [[nodiscard]] std::vector<ServerRow> servers(std::string_view backend) override;
+  [[nodiscard]] std::vector<ReasonRow> reasons() override;
+  [[nodiscard]] Metrics metrics() override;
+  [[nodiscard]] Health health() override;
+  void sessions(SessionFilter filter, SessionsCallback done) override;
+  void kill_session(std::uint64_t id, KillCallback done) override;
+  void kill_server_sessions(std::string backend, std::string server, KillCallback done) override;
+  [[nodiscard]] std::vector<WorkerRow> worker_rows();
+  void kill(proxy::SessionFilter filter, KillCallback done);
+
+  std::string file_;
+  boost::asio::io_context io_;
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer ticker_;
+  boost::asio::steady_timer stop_timer_;
+  Log log_;
+  Config config_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Prober> prober_;
+  std::unique_ptr<AdminServer> admin_;
+  RateMeter rates_;
+  std::vector<std::string> missing_features_;
+  std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
+  std::uint64_t generation_ = 0;
+  std::uint64_t reloads_ = 0;
+  std::uint64_t reloads_refused_ = 0;
+  std::string last_reload_;
+  std::string stopping_;  ///< why; empty while it serves
+  bool is_reloading_ = false;
+  std::vector<ReloadCallback> asked_;    ///< for the reload that runs
+  std::vector<ReloadCallback> waiting_;  ///< for the one after it
+};
+
+}  // namespace sluice::daemon

@@ -1,0 +1,98 @@
+#include <systemd/sd-daemon.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "config/load.h"
+#include "daemon/difference.h"
+#include "daemon/supervisor.h"
+
+namespace sluice::daemon {
+
+void Supervisor::reload(ReloadCallback done) {
+  if (is_reloading_) {
+    waiting_.push_back(std::move(done));
+    return;
+  }
+  asked_.push_back(std::move(done));
+  begin_reload();
+}
+
+void Supervisor::begin_reload() {
+  is_reloading_ = true;
+  sd_notify(0, "RELOADING=1");
+  if (!stopping_.empty()) {
+    return refuse_reload({{file_, 0, 0, Severity::kError, "", "sluice is stopping"}});
+  }
+  config::Loaded loaded = config::load(file_);
+  if (!loaded.config) return refuse_reload(std::move(loaded.diagnostics));
+  auto admin = admin_->prepare(loaded.config->admin);
+  if (!admin) {
+    return refuse_reload({{file_, 0, 0, Severity::kError, "admin", admin.error().text}});
+  }
+  auto prepared = engine_->prepare(*loaded.config, file_, generation_ + 1);
+  if (!prepared) return refuse_reload(std::move(prepared.error()));
+  if (loaded.config->workers != config_.workers) {
+    loaded.diagnostics.push_back(
+        {file_, 0, 0, Severity::kNotice, "workers", "takes effect when sluice is started again"});
+  }
+  take_effect(std::move(*loaded.config), std::move(*prepared), std::move(*admin),
+              std::move(loaded.diagnostics));
+}
+
+void Supervisor::refuse_reload(Diagnostics diagnostics) {
+  ++reloads_refused_;
+  ReloadOutcome outcome;
+  outcome.generation = generation_;
+  outcome.summary = "refused: generation " + std::to_string(generation_) + " stays in force";
+  for (const Diagnostic& each : diagnostics) outcome.diagnostics.push_back(each.to_string());
+  log_.error("reload " + outcome.summary);
+  for (const std::string& line : outcome.diagnostics) log_.error(line);
+  finish_reload(std::move(outcome));
+}
+
+void Supervisor::take_effect(Config config, Engine::Prepared prepared, AdminRebind admin,
+                             Diagnostics notices) {
+  ++generation_;
+  ++reloads_;
+  ReloadOutcome outcome;
+  outcome.accepted = true;
+  outcome.generation = generation_;
+  outcome.summary = "generation " + std::to_string(generation_) + ": " +
+                    describe_difference(config_, config) + ", 0 sessions closed";
+  for (const Diagnostic& each : notices) outcome.diagnostics.push_back(each.to_string());
+  config_ = std::move(config);
+  log_.configure(config_.log);
+  admin_->apply(std::move(admin));
+  engine_->publish(std::move(prepared), config_, [this, outcome = std::move(outcome)] {
+    check_servers();
+    log_.info("reload " + outcome.summary);
+    for (const std::string& line : outcome.diagnostics) log_.info(line);
+    finish_reload(outcome);
+  });
+}
+
+void Supervisor::check_servers() {
+  std::vector<ProbeTarget> targets;
+  for (const BackendConfig& backend : config_.backends) {
+    for (const ServerConfig& server : backend.servers) {
+      const auto address = Endpoint::from_ip(server.address, server.port);
+      if (!address) continue;  // compile() has refused such a configuration
+      targets.push_back({engine_->registry().servers().server(backend.name, server.name), *address,
+                         backend.health_check});
+    }
+  }
+  prober_->apply(std::move(targets));
+}
+
+void Supervisor::finish_reload(ReloadOutcome outcome) {
+  sd_notify(0, "READY=1");
+  last_reload_ = outcome.summary;
+  is_reloading_ = false;
+  for (const ReloadCallback& done : std::exchange(asked_, {})) done(outcome);
+  if (waiting_.empty()) return;
+  asked_ = std::exchange(waiting_, {});
+  begin_reload();
+}
+
+}  // namespace sluice::daemon

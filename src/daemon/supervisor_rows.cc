@@ -1,0 +1,273 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/supervisor.h"
+#include "sluice/version.h"
+#include "stats/histogram.h"
+
+namespace sluice::daemon {
+namespace {
+
+using Seconds = std::chrono::duration<double>;
+
+template <typename Slots, typename Row>
+void add_traffic(const Slots& slots, Row& row) {
+  for (const stats::TrafficCounters& slot : slots) {
+    row.total += slot.total.value();
+    row.bytes_in += slot.bytes_in.value();
+    row.bytes_out += slot.bytes_out.value();
+    row.errors += slot.errors.value();
+  }
+}
+
+void add_server(const balance::ServerState& server, ServerRow& row) {
+  for (const balance::WorkerSlot& slot : server.slots()) {
+    row.total += slot.traffic.total.value();
+    row.bytes_in += slot.traffic.bytes_in.value();
+    row.bytes_out += slot.traffic.bytes_out.value();
+    row.errors += slot.traffic.errors.value();
+    row.retries += slot.traffic.retries.value();
+  }
+}
+
+ServerRow server_row(const proxy::BackendRoute& backend, std::uint32_t index,
+                     const balance::Availability& availability) {
+  const balance::Candidate& candidate = backend.balance.candidate(index);
+  const balance::ServerState& state = *candidate.state;
+  ServerRow row;
+  row.backend = backend.balance.state().name();
+  row.server = state.name();
+  row.address = backend.addresses[index].to_string();
+  row.state = to_string(state.health(), balance::Backend::duty(candidate, availability));
+  row.check = state.check_text();
+  row.weight = candidate.weight;
+  row.mode = "plain";
+  row.current = state.sessions().value();
+  row.max = state.sessions().max();
+  row.last_change = Seconds(balance::ServerState::Clock::now() - state.last_change()).count();
+  add_server(state, row);
+  return row;
+}
+
+}  // namespace
+
+std::vector<FrontendRow> Supervisor::frontends() {
+  std::vector<FrontendRow> rows;
+  if (engine_->table() == nullptr) return rows;
+  for (const FrontendConfig& config : config_.frontends) {
+    const auto& routes = engine_->table()->frontends();
+    const auto route = std::find_if(routes.begin(), routes.end(), [&](const auto& each) {
+      return each->state->name() == config.name;
+    });
+    if (route == routes.end()) continue;
+    proxy::FrontendState& state = *(*route)->state;
+    FrontendRow row;
+    row.name = config.name;
+    row.protocol = "tcp";
+    for (const ListenAddress& address : config.listen) {
+      row.listen.push_back(engine_->listeners().bound(address.text).to_string());
+    }
+    row.backend = config.backend;
+    row.state = stopping_.empty() ? "OPEN" : "STOPPING";
+    row.current = state.sessions().value();
+    row.max = state.sessions().max();
+    add_traffic(state.slots(), row);
+    for (const stats::TrafficCounters& slot : state.slots()) row.refused += slot.refused.value();
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::vector<BackendRow> Supervisor::backends() {
+  std::vector<BackendRow> rows;
+  if (engine_->table() == nullptr) return rows;
+  for (const auto& backend : engine_->table()->backends()) {
+    const balance::Availability availability = backend->balance.availability();
+    BackendRow row;
+    row.name = backend->balance.state().name();
+    row.policy = backend->policy;
+    row.servers = backend->balance.candidates().size();
+    row.servers_up = availability.usable_active + availability.usable_passive;
+    row.state = row.servers_up > 0 ? "UP" : "DOWN";
+    row.standby_active = availability.is_standby_serving;
+    row.current = backend->balance.state().sessions().value();
+    row.max = backend->balance.state().sessions().max();
+    for (const balance::Candidate& candidate : backend->balance.candidates()) {
+      ServerRow server;
+      add_server(*candidate.state, server);
+      row.total += server.total;
+      row.bytes_in += server.bytes_in;
+      row.bytes_out += server.bytes_out;
+      row.errors += server.errors;
+      row.retries += server.retries;
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::vector<ServerRow> Supervisor::servers(std::string_view backend) {
+  std::vector<ServerRow> rows;
+  if (engine_->table() == nullptr) return rows;
+  const auto add = [&](const proxy::BackendRoute& route, const std::string& frontend) {
+    const balance::Availability availability = route.balance.availability();
+    for (std::uint32_t index = 0; index < route.balance.candidates().size(); ++index) {
+      rows.push_back(server_row(route, index, availability));
+      rows.back().frontend = frontend;
+    }
+  };
+  for (const auto& route : engine_->table()->backends()) {
+    if (!backend.empty() && route->balance.state().name() != backend) continue;
+    bool is_reached = false;
+    for (const auto& frontend : engine_->table()->frontends()) {
+      if (frontend->backend != route.get()) continue;
+      add(*route, frontend->state->name());
+      is_reached = true;
+    }
+    if (!is_reached) add(*route, "-");
+  }
+  return rows;
+}
+
+std::vector<ReasonRow> Supervisor::reasons() {
+  std::vector<ReasonRow> rows;
+  for (std::size_t reason = 0; reason < kCloseReasonCount; ++reason) {
+    for (std::size_t side = 0; side < kSideCount; ++side) {
+      std::uint64_t total = 0;
+      for (const auto& worker : engine_->workers()) {
+        total += worker->loop().session_numbers().context().reasons.value(
+            static_cast<CloseReason>(reason), static_cast<Side>(side));
+      }
+      if (total == 0) continue;
+      rows.push_back({std::string(to_string(static_cast<CloseReason>(reason))),
+                      std::string(to_string(static_cast<Side>(side))), total});
+    }
+  }
+  return rows;
+}
+
+std::vector<WorkerRow> Supervisor::worker_rows() {
+  std::vector<WorkerRow> rows;
+  for (const auto& worker : engine_->workers()) {
+    WorkerLoop& loop = worker->loop();
+    WorkerRow row;
+    row.worker = static_cast<std::uint32_t>(rows.size());
+    row.cpu = worker->cpu();
+    row.sessions = loop.session_numbers().count();
+    row.total = loop.numbers().sessions_begun.value();
+    row.handed_over = loop.numbers().handed_over.value();
+    row.turns = loop.reactor().turns().value();
+    row.accept_pauses = loop.numbers().accept_pauses.value();
+    row.buffers_in_use = loop.numbers().buffers_in_use.value();
+    row.buffers = proxy::ChunkPool::kBufferCount;
+    row.buffer_shortages = loop.relay_numbers().shortages.value();
+    row.pipes = loop.pipe_numbers().open_pipes().value();
+    row.pipe_shortages = loop.pipe_numbers().shortages().value();
+    row.promotions = loop.relay_numbers().promotions.value();
+    row.demotions = loop.relay_numbers().demotions.value();
+    row.log_drops = loop.log().drops().value();
+    rows.push_back(row);
+  }
+  // The queue of the log itself is behind all workers: its losses are shown with the first.
+  if (!rows.empty()) rows.front().log_drops += log_.drops();
+  return rows;
+}
+
+Status Supervisor::status() {
+  Status status;
+  status.version = kVersion;
+  status.pid = static_cast<std::uint64_t>(::getpid());
+  status.generation = generation_;
+  const auto now = std::chrono::steady_clock::now();
+  for (proxy::RouteTable* table : engine_->living_tables()) {
+    status.generations.push_back(
+        {table->generation(), table->sessions().load(), Seconds(now - table->made_at()).count()});
+  }
+  status.uptime = Seconds(now - started_at_).count();
+  status.stopping = stopping_;
+  status.workers = worker_rows();
+  for (const WorkerRow& worker : status.workers) {
+    status.sessions += worker.sessions;
+    status.sessions_total += worker.total;
+  }
+  status.frontends = frontends();
+  status.backends = backends();
+  for (const FrontendRow& row : status.frontends) {
+    status.bytes_in += row.bytes_in;
+    status.bytes_out += row.bytes_out;
+  }
+  status.session_rate = rates_.rates().sessions;
+  status.bytes_in_rate = rates_.rates().bytes_in;
+  status.bytes_out_rate = rates_.rates().bytes_out;
+  status.reloads = reloads_;
+  status.reloads_refused = reloads_refused_;
+  status.last_reload = last_reload_;
+  status.features = missing_features_;
+  return status;
+}
+
+Metrics Supervisor::metrics() {
+  Metrics metrics;
+  metrics.status = status();
+  metrics.servers = servers({});
+  metrics.reasons = reasons();
+  for (const auto& worker : engine_->workers()) {
+    const proxy::SessionContext& context = worker->loop().session_numbers().context();
+    context.connect_time.add_to(metrics.connect_time);
+    context.session_time.add_to(metrics.session_time);
+  }
+  return metrics;
+}
+
+Health Supervisor::health() {
+  if (!stopping_.empty()) return {false, "stopping: " + stopping_};
+  if (engine_->table() == nullptr) return {false, "starting"};
+  return {true, "ok"};
+}
+
+// --- What the workers must answer ---
+
+void Supervisor::sessions(SessionFilter filter, SessionsCallback done) {
+  struct Answer {
+    std::vector<SessionRow> rows;
+    std::uint64_t total = 0;
+  };
+  const proxy::SessionFilter wanted{std::nullopt, filter.backend, filter.server};
+  engine_->ask<Answer>(
+      [wanted, limit = filter.limit](WorkerLoop& loop) {
+        return Answer{loop.sessions().describe(wanted, limit), loop.sessions().count(wanted)};
+      },
+      [limit = filter.limit, done = std::move(done)](std::vector<Answer> answers) {
+        SessionList list;
+        for (Answer& answer : answers) {
+          list.total += answer.total;
+          std::move(answer.rows.begin(), answer.rows.end(), std::back_inserter(list.rows));
+        }
+        std::stable_sort(list.rows.begin(), list.rows.end(),
+                         [](const auto& left, const auto& right) { return left.age > right.age; });
+        if (list.rows.size() > limit) list.rows.resize(limit);
+        done(std::move(list));
+      });
+}
+
+void Supervisor::kill(proxy::SessionFilter filter, KillCallback done) {
+  engine_->ask<std::uint64_t>(
+      [filter](WorkerLoop& loop) { return loop.sessions().close(filter, CloseReason::kKilled); },
+      [done = std::move(done)](const std::vector<std::uint64_t>& killed) {
+        KillOutcome outcome;
+        for (const std::uint64_t each : killed) outcome.killed += each;
+        done(outcome);
+      });
+}
+
+void Supervisor::kill_session(std::uint64_t id, KillCallback done) {
+  kill({id, {}, {}}, std::move(done));
+}
+
+void Supervisor::kill_server_sessions(std::string backend, std::string server, KillCallback done) {
+  kill({std::nullopt, std::move(backend), std::move(server)}, std::move(done));
+}
+
+}  // namespace sluice::daemon

@@ -1,0 +1,90 @@
+#include "daemon/system_report.h"
+
+#include <openssl/crypto.h>
+#include <sys/utsname.h>
+
+#include <algorithm>
+
+#include "sluice/version.h"
+#include "sys/pipe.h"
+#include "tls/ktls_probe.h"
+#include "uring/feature_probe.h"
+
+namespace sluice::daemon {
+namespace {
+
+constexpr std::size_t kWantedPipe = 1024 * 1024;
+
+std::string kernel() {
+  utsname name{};
+  if (::uname(&name) != 0) return "unknown";
+  return std::string(name.sysname) + ' ' + name.release + ' ' + name.machine;
+}
+
+std::string line(const std::string& name, bool is_available, const std::string& reason) {
+  std::string text = "  " + name;
+  text.append(text.size() < 44 ? 44 - text.size() : 1, ' ');
+  text += is_available ? "yes" : "no: " + reason;
+  return text + '\n';
+}
+
+/// Why pipes are narrower than wanted; empty where they are not.
+std::string pipe_shortcoming() {
+  const sys::Pipe pipe = sys::Pipe::open(kWantedPipe);
+  if (!pipe.is_open()) return "no pipe of 64 KiB to be had (fs.pipe-user-pages-soft)";
+  if (pipe.capacity() >= kWantedPipe) return "";
+  return "pipes get " + std::to_string(pipe.capacity() / 1024) +
+         " KiB only (fs.pipe-max-size, fs.pipe-user-pages-soft)";
+}
+
+}  // namespace
+
+std::string version_report() {
+  std::string text = std::string("sluice ") + kVersion + '\n';
+  text += "built with g++/clang " __VERSION__ ", ";
+  text += std::string(OpenSSL_version(OPENSSL_VERSION)) + '\n';
+  text += "kernel " + kernel() + "\n\nio_uring\n";
+  if (const auto features = uring::probe_features()) {
+    for (const uring::Feature& each : *features) {
+      text += line(each.name, each.is_available, each.reason);
+    }
+  } else {
+    text += line("io_uring", false, features.error().text);
+  }
+  const std::string shortcoming = pipe_shortcoming();
+  text += "\nsplice\n" + line("splice(2) through pipes of 1 MiB", shortcoming.empty(), shortcoming);
+  text += "\nkernel TLS\n";
+  for (const tls::KtlsSupport& each : tls::probe_ktls()) {
+    text += line(each.name, each.is_available, each.reason);
+  }
+  return text;
+}
+
+std::vector<std::string> missing_features() {
+  std::vector<std::string> missing;
+  if (const auto features = uring::probe_features()) {
+    for (const uring::Feature& each : *features) {
+      if (!each.is_available) missing.push_back("io_uring " + each.name + ": " + each.reason);
+    }
+  }
+  if (const std::string reason = pipe_shortcoming(); !reason.empty()) {
+    missing.push_back("splice: " + reason);
+  }
+  for (const tls::KtlsSupport& each : tls::probe_ktls()) {
+    if (!each.is_available) missing.push_back("kTLS " + each.name + ": " + each.reason);
+  }
+  return missing;
+}
+
+Result<void> check_requirements() {
+  const auto features = uring::probe_features();
+  if (!features) return tl::unexpected(features.error());
+  const auto lacking = std::find_if(features->begin(), features->end(), [](const auto& each) {
+    return each.is_required && !each.is_available;
+  });
+  if (lacking == features->end()) return {};
+  return fail("this kernel's io_uring lacks " + lacking->name + ": " + lacking->reason +
+              "; Sluice needs Linux 6.1 or newer");
+}
+
+}  // namespace sluice::daemon

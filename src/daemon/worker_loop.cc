@@ -1,0 +1,180 @@
+#include "daemon/worker_loop.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace sluice::daemon {
+namespace {
+
+constexpr std::size_t kLogRecords = 4096;
+
+/// A connection is handed over when another worker has this many sessions fewer, or a tenth,
+/// whichever is more: close enough to even, and far enough from passing every other connection
+/// around.
+constexpr std::uint64_t kClearlyBusier = 8;
+
+/// How soon a worker that is full notices that sessions have ended elsewhere.
+constexpr base::milliseconds kRecheck{20};
+
+}  // namespace
+
+/// An accepted connection on its way to a less busy worker.
+struct WorkerLoop::HandOver final : reactor::Letter {
+  HandOver(WorkerLoop& receiver_in, std::string name_in, sys::Fd client_in)
+      : receiver(receiver_in), name(std::move(name_in)), client(std::move(client_in)) {}
+
+  void deliver() noexcept override {
+    // The door may have closed meanwhile: then the connection came too late, as it would have on
+    // its own worker.
+    Door* door = receiver.find_door(name);
+    if (door != nullptr) receiver.begin_session(*door, std::move(client));
+  }
+
+  WorkerLoop& receiver;
+  std::string name;
+  sys::Fd client;
+};
+
+WorkerLoop::Door::Door(WorkerLoop& loop, NewListener added)
+    : listener(loop.reactor_, loop, std::move(added.name), std::move(added.fd),
+               loop.numbers_.accept_pauses) {}
+
+WorkerLoop::WorkerLoop(Parts parts, WorkerEvents& events)
+    : reactor_(parts.reactor),
+      events_(events),
+      chunks_(parts.chunks),
+      pipes_(parts.pipe_limit),
+      relay_{reactor_, chunks_, pipes_, true, {}, {}, {}, {}},
+      pins_(*this),
+      log_(kLogRecords),
+      sessions_(relay_, pins_, log_, parts.worker) {}
+
+void WorkerLoop::set_options(const Options& options) noexcept {
+  relay_.is_splice_allowed = options.is_splice_allowed;
+  sessions_.set_logging(options.is_logging);
+  session_limit_ = options.session_limit;
+}
+
+// --- Tables ---
+
+void WorkerLoop::take_table(proxy::RouteTable& table, std::vector<NewListener> added) {
+  for (auto door = doors_.begin(); door != doors_.end();) {
+    Door& current = *door++;  // closing may take it out of the list
+    if (current.held == nullptr && table.find_listener(current.listener.name()) == nullptr) {
+      close_door(current);
+    }
+  }
+  pins_.swap(table);
+  for (NewListener& listener : added) {
+    doors_.emplace_back(*this, std::move(listener));
+    if (is_paused_) doors_.back().listener.pause();
+  }
+  for (Door& door : doors_) {
+    if (door.held == nullptr) door.route = table.find_listener(door.listener.name());
+  }
+}
+
+void WorkerLoop::on_table_returned(proxy::RouteTable& table) noexcept {
+  events_.on_table_returned(table);
+}
+
+// --- Listeners ---
+
+void WorkerLoop::close_door(Door& door) noexcept {
+  if (door.held != nullptr) return;
+  // What still waits in the queue is served by the table that the listener was part of.
+  door.held = pins_.current();
+  pins_.session_began(*door.held);
+  door.listener.close();
+}
+
+void WorkerLoop::on_listener_closed(proxy::Listener& listener) noexcept {
+  const auto place = std::find_if(doors_.begin(), doors_.end(),
+                                  [&](const Door& each) { return &each.listener == &listener; });
+  SLUICE_ASSERT(place != doors_.end());
+  pins_.session_ended(*place->held);
+  closed_doors_.splice(closed_doors_.end(), doors_, place);
+}
+
+void WorkerLoop::stop_accepting() noexcept {
+  is_stopping_ = true;
+  for (auto door = doors_.begin(); door != doors_.end();) close_door(*door++);
+}
+
+WorkerLoop::Door& WorkerLoop::door_of(const proxy::Listener& listener) noexcept {
+  const auto place = std::find_if(doors_.begin(), doors_.end(),
+                                  [&](const Door& each) { return &each.listener == &listener; });
+  SLUICE_ASSERT(place != doors_.end());
+  return *place;
+}
+
+WorkerLoop::Door* WorkerLoop::find_door(const std::string& name) noexcept {
+  const auto place = std::find_if(doors_.begin(), doors_.end(), [&](const Door& each) {
+    return each.listener.name() == name && each.held == nullptr;
+  });
+  return place == doors_.end() ? nullptr : &*place;
+}
+
+// --- Connections ---
+
+void WorkerLoop::on_connection(proxy::Listener& listener, sys::Fd client) noexcept {
+  Door& door = door_of(listener);
+  WorkerLoop* peer = door.held == nullptr ? less_busy_peer() : nullptr;
+  if (peer == nullptr) return begin_session(door, std::move(client));
+  numbers_.handed_over.add(1);
+  peer->mailbox().post(std::make_unique<HandOver>(*peer, listener.name(), std::move(client)));
+}
+
+void WorkerLoop::begin_session(Door& door, sys::Fd client) noexcept {
+  SLUICE_ASSERT(door.route != nullptr);
+  numbers_.sessions_begun.add(1);
+  sessions_.begin(std::move(client), door.held != nullptr ? *door.held : *pins_.current(),
+                  *door.route);
+}
+
+WorkerLoop* WorkerLoop::less_busy_peer() noexcept {
+  const std::uint64_t ours = sessions_.count();
+  WorkerLoop* least = nullptr;
+  std::uint64_t fewest = ours;
+  for (WorkerLoop* peer : peers_) {
+    const std::uint64_t theirs = peer->session_numbers().count();
+    if (theirs < fewest) {
+      fewest = theirs;
+      least = peer;
+    }
+  }
+  return ours > fewest + std::max(kClearlyBusier, fewest / 10) ? least : nullptr;
+}
+
+void WorkerLoop::keep_to_limit() noexcept {
+  std::uint64_t sessions = sessions_.count();
+  for (const WorkerLoop* peer : peers_) sessions += peer->session_numbers().count();
+  const bool is_full = session_limit_ != 0 && sessions >= session_limit_;
+  // Sessions of other workers end without waking this one.
+  if (is_full) reactor_.timers().arm(recheck_, reactor_.now() + kRecheck);
+  if (is_full == is_paused_) return;
+  is_paused_ = is_full;
+  for (Door& door : doors_) {
+    if (door.held != nullptr) continue;
+    is_full ? door.listener.pause() : door.listener.resume();
+  }
+}
+
+// --- Turns ---
+
+void WorkerLoop::on_turn_end() noexcept {
+  relay_.end_turn();
+  closed_doors_.clear();
+  keep_to_limit();
+  numbers_.buffers_in_use.set(chunks_.held());
+  if (log_.has_records() && !is_log_told_.exchange(true, std::memory_order_acq_rel)) {
+    events_.on_log_ready();
+  }
+  if (is_stopping_ && !is_drain_told_ && doors_.empty() && sessions_.count() == 0) {
+    is_drain_told_ = true;
+    events_.on_drained();
+  }
+}
+
+}  // namespace sluice::daemon

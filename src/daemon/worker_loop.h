@@ -1,0 +1,149 @@
+// What runs on one worker thread: its reactor, listeners, sessions, buffers and pipes.
+//
+// Everything here belongs to the worker's thread, but for the numbers in `WorkerNumbers` and the
+// mailbox. The control thread asks for things by letters (worker.h) and is told of things through
+// `WorkerEvents`.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "proxy/chunk_pool.h"
+#include "proxy/listener.h"
+#include "proxy/pipe_pool.h"
+#include "proxy/relay.h"
+#include "proxy/session_log.h"
+#include "proxy/session_set.h"
+#include "proxy/table_pins.h"
+#include "reactor/reactor.h"
+#include "stats/counters.h"
+
+namespace sluice::daemon {
+
+class WorkerLoop;
+
+/// Told on the worker's thread; whoever implements it hands the news on without waiting.
+class WorkerEvents {
+ public:
+  virtual void on_table_returned(proxy::RouteTable& table) noexcept = 0;
+  /// The session log has records. Called once until `WorkerLoop::rearm_log()`.
+  virtual void on_log_ready() noexcept = 0;
+  /// After stop_accepting(): neither a listener nor a session is left. Called once.
+  virtual void on_drained() noexcept = 0;
+
+ protected:
+  ~WorkerEvents() = default;
+};
+
+/// A listening socket on its way to a worker, under the name that the configuration gives the
+/// address.
+struct NewListener {
+  std::string name;
+  sys::Fd fd;
+};
+
+/// Numbers that the loop writes at the end of a turn and anybody reads.
+struct WorkerNumbers {
+  stats::Counter buffers_in_use;
+  stats::Counter sessions_begun;
+  stats::Counter handed_over;
+  stats::Counter accept_pauses;
+};
+
+class WorkerLoop final : private reactor::TurnEnd,
+                         private proxy::TableReturn,
+                         private proxy::ListenerOwner {
+ public:
+  struct Parts {
+    reactor::Reactor& reactor;
+    proxy::ChunkPool& chunks;
+    std::uint32_t worker;
+    std::size_t pipe_limit;
+  };
+
+  WorkerLoop(Parts parts, WorkerEvents& events);
+
+  /// Until `quit()`.
+  void run() noexcept { reactor_.run(*this); }
+  void quit() noexcept { reactor_.stop(); }
+
+  /// Connections accepted from now on go by `table`; listeners that it does not know close, the
+  /// given ones start.
+  void take_table(proxy::RouteTable& table, std::vector<NewListener> added);
+
+  struct Options {
+    bool is_splice_allowed = true;
+    bool is_logging = true;
+    std::uint64_t session_limit = 0;  ///< of all workers together; beyond it nobody accepts
+  };
+  void set_options(const Options& options) noexcept;
+
+  /// Closes the listeners; on_drained() follows when the last session has ended.
+  void stop_accepting() noexcept;
+
+  [[nodiscard]] proxy::SessionSet& sessions() noexcept { return sessions_; }
+
+  /// Loops that may take connections from this one; they live as long. Before the first table.
+  void set_peers(std::vector<WorkerLoop*> peers) { peers_ = std::move(peers); }
+
+  // Any thread.
+  [[nodiscard]] const reactor::Reactor& reactor() const noexcept { return reactor_; }
+  [[nodiscard]] reactor::Mailbox& mailbox() noexcept { return reactor_.mailbox(); }
+  [[nodiscard]] const proxy::SessionSet& session_numbers() const noexcept { return sessions_; }
+  [[nodiscard]] const proxy::RelayContext& relay_numbers() const noexcept { return relay_; }
+  [[nodiscard]] const proxy::PipePool& pipe_numbers() const noexcept { return pipes_; }
+  [[nodiscard]] const WorkerNumbers& numbers() const noexcept { return numbers_; }
+  [[nodiscard]] proxy::SessionLog& log() noexcept { return log_; }
+  void rearm_log() noexcept { is_log_told_.store(false, std::memory_order_release); }
+
+  void settle() noexcept {}  // for reactor::Timer: nothing ends here
+
+ private:
+  /// A listener, where its connections go, and on whose table that stands.
+  struct Door {
+    Door(WorkerLoop& loop, NewListener listener);
+    proxy::Listener listener;
+    proxy::FrontendRoute* route = nullptr;
+    proxy::TablePin* held = nullptr;  ///< while it closes
+  };
+  struct HandOver;
+
+  void on_turn_end() noexcept override;
+  void on_table_returned(proxy::RouteTable& table) noexcept override;
+  void on_connection(proxy::Listener& listener, sys::Fd client) noexcept override;
+  void on_listener_closed(proxy::Listener& listener) noexcept override;
+
+  void close_door(Door& door) noexcept;
+  void begin_session(Door& door, sys::Fd client) noexcept;
+  [[nodiscard]] WorkerLoop* less_busy_peer() noexcept;
+  void keep_to_limit() noexcept;
+  void on_recheck() noexcept {}  // the turn that it makes looks again
+  [[nodiscard]] Door& door_of(const proxy::Listener& listener) noexcept;
+  [[nodiscard]] Door* find_door(const std::string& name) noexcept;
+
+  reactor::Reactor& reactor_;
+  WorkerEvents& events_;
+  proxy::ChunkPool& chunks_;
+  proxy::PipePool pipes_;
+  proxy::RelayContext relay_;
+  proxy::TablePins pins_;
+  proxy::SessionLog log_;
+  proxy::SessionSet sessions_;
+  std::list<Door> doors_;
+  std::list<Door>
+      closed_doors_;  ///< freed at the end of the turn, when no caller of theirs is on the stack
+  std::vector<WorkerLoop*> peers_;
+  WorkerNumbers numbers_;
+  std::uint64_t session_limit_ = 0;
+  bool is_paused_ = false;
+  reactor::Timer<&WorkerLoop::on_recheck> recheck_{*this};
+  std::atomic<bool> is_log_told_{false};
+  bool is_stopping_ = false;
+  bool is_drain_told_ = false;
+};
+
+}  // namespace sluice::daemon
