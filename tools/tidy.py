@@ -165,7 +165,7 @@ def includes(source):
 
 
 def rule_layers(source):
-    """Includes point downward; include/ includes only itself; lbstat only the contract and base."""
+    """Includes point downward; include/ only itself; lbstat the contract, base and stats."""
     for number, quoted, angled in includes(source):
         if source.folder in PURE_FOLDERS and (angled or quoted) in IO_HEADERS:
             yield source.find("pure", number, f"{source.folder}/ does no I/O: {angled or quoted}")
@@ -174,8 +174,8 @@ def rule_layers(source):
             continue
         if source.path.startswith("include/"):
             yield source.find("layers", number, f"include/sluice uses nothing of src/: {quoted}")
-        elif source.path.startswith("tools/") and target != "base":
-            yield source.find("layers", number, f"lbstat knows include/sluice and base: {quoted}")
+        elif source.path.startswith("tools/") and target not in ("base", "stats"):
+            yield source.find("layers", number, f"lbstat knows include, base, stats: {quoted}")
         elif source.folder in LAYERS and not may_include(source.folder, target):
             yield source.find("layers", number, f"{source.folder}/ is not above {target}: {quoted}")
 

@@ -86,6 +86,7 @@ def test_rule_bites(rule, tmp_path):
     ("src/base/a.h", "sys/fd.h", False),
     ("include/sluice/a.h", "base/slab.h", False),
     ("tools/lbstat/a.h", "base/slab.h", True),
+    ("tools/lbstat/a.h", "stats/encode.h", True),
     ("tools/lbstat/a.h", "daemon/admin.h", False),
     ("bench/a.h", "proxy/relay.h", True),
 ])

@@ -1,0 +1,48 @@
+// What the user asked for: the command line as values (contract, section 4).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sluice/error.h"
+
+namespace sluice::lbstat {
+
+enum class Command {
+  kStatus,
+  kFrontends,
+  kBackends,
+  kServers,
+  kSessions,
+  kReasons,
+  kReload,
+  kKill,
+  kServer
+};
+
+struct Options {
+  std::optional<std::string> socket;
+  bool json = false;
+  std::optional<std::chrono::milliseconds> watch;  ///< the interval
+  Command command = Command::kStatus;
+  std::string backend;        ///< servers, sessions: the filter; empty = all
+  std::string server;         ///< sessions: the filter; kill, server: BACKEND/NAME
+  std::uint64_t session = 0;  ///< kill, where `server` is empty
+  std::uint64_t limit = 0;    ///< sessions: rows at most; 0 = as many as the server likes
+  std::string action;         ///< server: drain, ready, maintenance, weight
+  std::string argument;       ///< server: of drain the timeout (may be empty), of weight the weight
+};
+
+/// The options; or, without any, the exit status of a program that has said what there was to say
+/// (help, version, wrong usage).
+struct Parsed {
+  std::optional<Options> options;
+  ExitCode exit_code = ExitCode::kDone;
+};
+
+[[nodiscard]] Parsed parse_command_line(int count, const char* const* words);
+
+}  // namespace sluice::lbstat
