@@ -8,9 +8,9 @@ from .subjects import DIRECT
 
 
 def order_in_round(subjects, number):
-    """Each round begins with another subject and every second one runs backwards, so that no
-    subject always follows the same one or always meets a warmer machine."""
-    start = number % len(subjects)
+    """Every second round runs the one before it backwards, so that a machine that slowly gets
+    faster or slower favours nobody; each such pair begins with another subject."""
+    start = number // 2 % len(subjects)
     turned = subjects[start:] + subjects[:start]
     return turned[::-1] if number % 2 else turned
 

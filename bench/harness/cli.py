@@ -7,7 +7,7 @@ import os
 import resource
 import sys
 
-from . import build, campaign, machine, plots, report, stats, subjects
+from . import build, campaign, machine, plots, report, selftest, stats, subjects
 from .measure import Bench
 from .scenario import ScenarioError, load_all
 
@@ -153,10 +153,10 @@ def main(arguments):
         if options.list:
             print("\n".join(f"{s.name:14} {s.what}" for s in known.values()))
             return 0
-        built = build.ensure(options.build, not (options.sluice or options.no_sluice))
+        wants_built = not (options.sluice or options.no_sluice or options.self_test)
+        built = build.ensure(options.build, wants_built)
         raise_descriptor_limit()
         if options.self_test:
-            from . import selftest
             return selftest.main(os.path.abspath(options.build))
         chosen = choose_scenarios(options, known)
         bench, rounds = bench_of(options)

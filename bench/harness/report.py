@@ -22,6 +22,8 @@ def _range(value):
 
 
 def _table(head, rows):
+    if not rows:
+        return "Not measured.\n"
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
 

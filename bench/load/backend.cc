@@ -27,6 +27,8 @@ class BackendListener final : public Pollable {
 
 namespace {
 
+constexpr Duration kDrainTime = std::chrono::seconds(2);
+
 class StopFlag final : public Pollable {
  public:
   void on_events(std::uint32_t) override { is_set_ = true; }
@@ -70,6 +72,11 @@ void Backend::serve(const Fd& stop_fd) {
   StopFlag stop;
   poller_.add(stop_fd, EPOLLIN, stop);
   while (!stop.is_set()) poller_.poll_until(now() + std::chrono::hours(1));
+
+  poller_.remove(stop_fd);
+  listeners_.clear();
+  const Time give_up = now() + kDrainTime;
+  while (!connections_.empty() && now() < give_up) poller_.poll_until(give_up);
 }
 
 void Backend::adopt(Fd client) {

@@ -51,7 +51,8 @@ class Backend {
   [[nodiscard]] std::vector<std::uint16_t> ports() const { return ports_; }
   [[nodiscard]] const BackendTotals& totals() const { return totals_; }
 
-  /// Serves until `stop_fd` (a signalfd) becomes readable.
+  /// Serves until `stop_fd` (a signalfd) becomes readable; then receives what clients that have
+  /// closed had sent before, for two seconds at most, so that the totals are whole.
   void serve(const Fd& stop_fd);
 
  private:

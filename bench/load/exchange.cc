@@ -54,8 +54,6 @@ Progress Exchange::receive_rest(const Fd& fd) {
       return Progress::kFailed;
     }
     received_ += size;
-    // A short read emptied the socket: the next bytes bring an edge of their own.
-    if (size < wanted) return Progress::kPending;
   }
   return Progress::kDone;
 }

@@ -30,17 +30,18 @@ Result<std::unique_ptr<Agent>> ExchangeLoad::make_agent(std::uint32_t number) {
   return std::make_unique<KeptAgent>(context, std::move(*fd));
 }
 
-void ExchangeLoad::start(Pace pace, Time time) {
+void ExchangeLoad::start(Pace pace, Time begin, Time end) {
   tally_ = Tally{};
   pace_ = pace;
   is_running_ = true;
-  started_ = time;
+  begin_ = begin;
+  end_ = end;
   begun_ = 0;
   if (pace == Pace::kByClock) {
-    tick(time);
+    tick(begin);
     return;
   }
-  launch_all(time);
+  launch_all(begin);
 }
 
 void ExchangeLoad::launch_all(Time time) {
@@ -49,7 +50,7 @@ void ExchangeLoad::launch_all(Time time) {
 
 void ExchangeLoad::tick(Time time) {
   if (!is_running_ || pace_ != Pace::kByClock) return;
-  while (!idle_.empty() && intended_time(begun_) <= time) {
+  while (!idle_.empty() && is_due(time)) {
     Agent* agent = idle_.front();
     idle_.pop_front();
     launch(*agent, intended_time(begun_));
@@ -64,7 +65,7 @@ Time ExchangeLoad::next_due() const {
 void ExchangeLoad::stop(Time time) {
   is_running_ = false;
   if (pace_ != Pace::kByClock) return;
-  for (; intended_time(begun_) < time; ++begun_) {
+  for (; is_due(time); ++begun_) {
     ++tally_.missed;
     tally_.latency.record(to_nanoseconds(time - intended_time(begun_)));
   }
@@ -91,9 +92,14 @@ void ExchangeLoad::on_lost(Agent&) {
   --outstanding_;
 }
 
+bool ExchangeLoad::is_due(Time time) const {
+  const Time intended = intended_time(begun_);
+  return intended <= time && intended < end_;
+}
+
 Time ExchangeLoad::intended_time(std::uint64_t unit) const {
   const double seconds = static_cast<double>(unit) / options_.rate_per_second;
-  return started_ + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+  return begin_ + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
 }
 
 }  // namespace sluice::bench

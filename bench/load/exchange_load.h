@@ -19,7 +19,7 @@ class ExchangeLoad final : public Workload, private AgentOwner {
   ExchangeLoad(const LoadOptions& options, Poller& poller);
 
   [[nodiscard]] Result<void> open() override;
-  void start(Pace pace, Time time) override;
+  void start(Pace pace, Time begin, Time end) override;
   void tick(Time time) override;
   [[nodiscard]] Time next_due() const override;
   void stop(Time time) override;
@@ -35,6 +35,7 @@ class ExchangeLoad final : public Workload, private AgentOwner {
   void launch_all(Time time);
   [[nodiscard]] Result<std::unique_ptr<Agent>> make_agent(std::uint32_t number);
   [[nodiscard]] Time intended_time(std::uint64_t unit) const;
+  [[nodiscard]] bool is_due(Time time) const;
 
   const LoadOptions& options_;
   Poller& poller_;
@@ -43,7 +44,8 @@ class ExchangeLoad final : public Workload, private AgentOwner {
   std::deque<Agent*> idle_;  ///< the one that has been free the longest first
   Pace pace_ = Pace::kOnce;
   bool is_running_ = false;
-  Time started_{};
+  Time begin_{};
+  Time end_{};
   std::uint64_t begun_ = 0;  ///< units of the run that have begun
   std::uint64_t outstanding_ = 0;
 };

@@ -21,6 +21,10 @@ void Poller::modify(const Fd& fd, std::uint32_t events, Pollable& handler) {
   control(EPOLL_CTL_MOD, fd, events, handler);
 }
 
+void Poller::remove(const Fd& fd) {
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd.get(), nullptr);
+}
+
 void Poller::control(int operation, const Fd& fd, std::uint32_t events, Pollable& handler) {
   epoll_event event{};
   event.events = events;

@@ -28,6 +28,7 @@ class Poller {
   /// program: a measurement that misses a connection is worth nothing.
   void add(const Fd& fd, std::uint32_t events, Pollable& handler);
   void modify(const Fd& fd, std::uint32_t events, Pollable& handler);
+  void remove(const Fd& fd);
 
   /// Waits until something is ready or `deadline` has come, and tells the handlers.
   void poll_until(Time deadline);

@@ -12,7 +12,7 @@ constexpr Duration kDrainTime = std::chrono::seconds(5);
 Duration run(Workload& workload, Poller& poller, const RunPlan& plan) {
   const Time begin = now();
   const Time end = begin + plan.length;
-  workload.start(plan.pace, begin);
+  workload.start(plan.pace, begin, end);
   while (now() < end && !(plan.pace == Pace::kOnce && workload.is_quiet())) {
     poller.poll_until(std::min(end, workload.next_due()));
     workload.tick(now());

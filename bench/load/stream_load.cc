@@ -74,7 +74,7 @@ Result<void> StreamLoad::open() {
   return {};
 }
 
-void StreamLoad::start(Pace, Time) {
+void StreamLoad::start(Pace, Time, Time) {
   tally_ = Tally{};
   set_interest(options_.mode == Mode::kDownload ? EPOLLIN : EPOLLOUT);
 }

@@ -21,7 +21,7 @@ class StreamLoad final : public Workload {
   ~StreamLoad() override;
 
   [[nodiscard]] Result<void> open() override;
-  void start(Pace pace, Time time) override;
+  void start(Pace pace, Time begin, Time end) override;
   void tick(Time) override {}
   [[nodiscard]] Time next_due() const override { return Time::max(); }
   void stop(Time time) override;

@@ -25,8 +25,8 @@ class Workload {
   /// Opens the connections that live through all runs.
   [[nodiscard]] virtual Result<void> open() = 0;
 
-  /// Begins a run; the tally starts at zero.
-  virtual void start(Pace pace, Time time) = 0;
+  /// Begins a run; the tally starts at zero. The open loop intends nothing for `end` or later.
+  virtual void start(Pace pace, Time begin, Time end) = 0;
   /// Begins what is due at `time`; only the open loop has such work.
   virtual void tick(Time time) = 0;
   /// When `tick` is next needed.

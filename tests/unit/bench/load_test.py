@@ -1,0 +1,140 @@
+"""The load generator against its own backend and against servers that misbehave."""
+
+import unittest
+
+import support
+from harness.loadgen import Backend, Load
+from harness.programs import ProgramError
+
+
+class LoadTest(unittest.TestCase):
+    def setUp(self):
+        folder = support.folder()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def backend(self, scenario):
+        return Backend(support.BUILD, scenario, support.CPUS, self.folder)
+
+    def load(self, scenario, ports):
+        return Load(support.BUILD, scenario, ports, support.CPUS, self.folder)
+
+    def direct(self, scenario, act):
+        """What `act(load)` gives for a load straight to a backend, and the backend's totals."""
+        with self.backend(scenario) as backend:
+            with self.load(scenario, backend.ports) as load:
+                given = act(load)
+        return given, backend.totals
+
+    def test_echo_counts_every_byte_on_both_sides(self):
+        scenario = support.scenario(connections=100, request_bytes=1000, response_bytes=1000)
+        (once, run), totals = self.direct(scenario, lambda load: (load.once(), load.run(0.2)))
+        self.assertEqual(once["units"], 100)
+        self.assertEqual(once["bytes_sent"], 100_000)
+        self.assertEqual(once["bytes_received"], 100_000)
+        self.assertEqual(run["latency_ns"]["count"], run["units"])
+        self.assertEqual(run["bytes_sent"], run["units"] * 1000)
+        self.assertEqual(totals["bytes_received"], once["bytes_sent"] + run["bytes_sent"])
+        self.assertEqual(totals["bytes_sent"], totals["bytes_received"])
+        self.assertEqual(totals["connections"], 100)
+
+    def test_message_larger_than_all_buffers_passes(self):
+        size = 48 << 20
+        scenario = support.scenario(request_bytes=size, response_bytes=size)
+        report, totals = self.direct(scenario, lambda load: load.once())
+        self.assertEqual(report["bytes_received"], size)
+        self.assertEqual(totals["bytes_received"], size)
+
+    def test_upload_counts_every_byte_on_both_sides(self):
+        scenario = support.scenario(mode="upload", service="sink", connections=4)
+        report, totals = self.direct(scenario, lambda load: load.run(0.2))
+        self.assertGreater(report["bytes_sent"], 0)
+        self.assertEqual(totals["bytes_received"], report["bytes_sent"])
+        self.assertEqual(totals["corrupt_pieces"], 0)
+
+    def test_download_receives_the_pattern_and_stands_still_between_runs(self):
+        scenario = support.scenario(mode="download", service="source", connections=4)
+
+        def act(load):
+            first, second = load.run(0.1), load.run(0.1)
+            return first["bytes_received"] + second["bytes_received"], load.queued_bytes()
+
+        (received, queued), totals = self.direct(scenario, act)
+        self.assertGreater(received, 0)
+        self.assertGreater(queued, 0)
+        self.assertGreaterEqual(totals["bytes_sent"], received + queued)
+
+    def test_short_opens_a_connection_for_each_request(self):
+        scenario = support.scenario(mode="short", service="request", connections=8, servers=3,
+                                    sources=4, request_bytes=64, response_bytes=5000)
+        report, totals = self.direct(scenario, lambda load: load.run(0.2))
+        self.assertGreater(report["units"], 8)
+        self.assertEqual(report["connections"], report["units"])
+        self.assertEqual(totals["connections"], report["units"])
+        self.assertEqual(totals["bytes_received"], 64 * report["units"])
+        self.assertEqual(totals["bytes_sent"], 5000 * report["units"])
+
+    def test_bursts_are_whole(self):
+        scenario = support.scenario(mode="short", service="request", connections=50, bursts=True)
+        report, _ = self.direct(scenario, lambda load: load.run(0.1))
+        self.assertGreater(report["units"], 0)
+        self.assertEqual(report["units"] % 50, 0)
+
+    def test_open_loop_keeps_its_rate(self):
+        scenario = support.scenario(connections=10, rate=1000)
+        report, _ = self.direct(scenario, lambda load: load.run(0.5))
+        self.assertAlmostEqual(report["units"] + report["missed"], 500, delta=2)
+
+    def test_open_loop_charges_a_stall_to_all_that_waited(self):
+        """200 messages a second, one of them answered a quarter of a second late: a closed loop
+        would see one slow message, the users see fifty."""
+        def serve(client):
+            for number in range(10**6):
+                data = client.recv(64)
+                if not data:
+                    return
+                if number == 50:
+                    stalled.wait(0.25)
+                client.sendall(data)
+
+        import threading
+        stalled = threading.Event()  # never set: its wait is the stall
+        scenario = support.scenario(rate=200)
+        with support.MisbehavingServer(serve) as server:
+            with self.load(scenario, [server.port]) as load:
+                report = load.run(1.0)
+        slow = 0.25 * 200 / report["latency_ns"]["count"]
+        self.assertGreater(slow, 0.2)
+        self.assertGreater(report["latency_ns"]["p90"], 100e6)
+        self.assertGreater(report["latency_ns"]["max"], 240e6)
+
+    def test_corrupt_answer_fails_the_run(self):
+        def serve(client):
+            data = bytearray(client.recv(64))
+            data[63] ^= 1
+            client.sendall(data)
+            client.recv(1)
+
+        self.assert_fails(serve, "'corrupt': 1")
+
+    def test_answer_cut_short_fails_the_run(self):
+        def serve(client):
+            client.sendall(client.recv(64)[:63])
+
+        self.assert_fails(serve, "'early_end': 1")
+
+    def assert_fails(self, serve, reason):
+        with support.MisbehavingServer(serve) as server:
+            with self.load(support.scenario(), [server.port]) as load:
+                with self.assertRaisesRegex(ProgramError, reason):
+                    load.once()
+
+    def test_nobody_listening_fails_at_once(self):
+        with support.MisbehavingServer(lambda client: None) as server:
+            port = server.port
+        with self.assertRaisesRegex(ProgramError, "Connection refused"):
+            self.load(support.scenario(), [port])
+
+
+if __name__ == "__main__":
+    unittest.main()
