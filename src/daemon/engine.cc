@@ -82,17 +82,17 @@ tl::expected<Engine::Prepared, Diagnostics> Engine::prepare(const Config& config
                                                             std::uint64_t generation) {
   auto listeners = listeners_.prepare(config, file);
   if (!listeners) return tl::unexpected(listeners.error());
-  auto table = proxy::RouteTable::compile(config, generation, registry_);
-  if (!table) {
-    return tl::unexpected(Diagnostics{{file, 0, 0, Severity::kError, "", table.error().text}});
+  auto compiled = compile(config, generation, registry_);
+  if (!compiled) {
+    return tl::unexpected(Diagnostics{{file, 0, 0, Severity::kError, "", compiled.error().text}});
   }
-  return Prepared{std::move(*listeners), std::move(*table)};
+  return Prepared{std::move(*listeners), std::move(*compiled)};
 }
 
 void Engine::publish(Prepared prepared, const Config& config, std::function<void()> done) {
   listeners_.commit(config, prepared.listeners);
-  proxy::RouteTable& table = *prepared.table;
-  tables_.push_back({std::move(prepared.table), workers_.size()});
+  proxy::RouteTable& table = *prepared.compiled.table;
+  tables_.push_back({std::move(prepared.compiled), workers_.size()});
   const WorkerLoop::Options options{config.splice == SpliceMode::kAuto, config.log.sessions,
                                     session_limit_};
   // Sockets move to their workers one by one; the shared vector only carries them there.
@@ -120,7 +120,7 @@ void Engine::stop_accepting() {
 std::vector<proxy::RouteTable*> Engine::living_tables() {
   std::vector<proxy::RouteTable*> tables;
   for (auto each = tables_.rbegin(); each != tables_.rend(); ++each) {
-    tables.push_back(each->table.get());
+    tables.push_back(each->compiled.table.get());
   }
   return tables;
 }
@@ -147,7 +147,7 @@ void Engine::on_drained() noexcept {
 
 void Engine::forget(proxy::RouteTable& table) {
   const auto place = std::find_if(tables_.begin(), tables_.end(), [&](const LiveTable& each) {
-    return each.table.get() == &table;
+    return each.compiled.table.get() == &table;
   });
   if (place == tables_.end() || --place->holders > 0) return;
   drain_logs();  // records point at what the table keeps alive

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "daemon/listener_set.h"
+#include "daemon/table_compiler.h"
 #include "daemon/worker.h"
 #include "proxy/route_table.h"
 #include "sluice/config.h"
@@ -40,7 +41,7 @@ class Engine final : private WorkerEvents {
   /// A configuration on its way into force.
   struct Prepared {
     ListenerSet::Prepared listeners;
-    std::unique_ptr<proxy::RouteTable> table;
+    CompiledTable compiled;
   };
 
   /// Starts `workers` threads (nothing: one per allowed CPU, pinned). `io` and `events` live
@@ -65,20 +66,20 @@ class Engine final : private WorkerEvents {
   void ask(Question question, std::function<void(std::vector<Answer>)> done);
 
   [[nodiscard]] proxy::RouteTable* table() noexcept {
-    return tables_.empty() ? nullptr : tables_.back().table.get();
+    return tables_.empty() ? nullptr : tables_.back().compiled.table.get();
   }
   /// Newest first.
   [[nodiscard]] std::vector<proxy::RouteTable*> living_tables();
   [[nodiscard]] std::vector<std::unique_ptr<Worker>>& workers() noexcept { return workers_; }
   [[nodiscard]] const ListenerSet& listeners() const noexcept { return listeners_; }
-  [[nodiscard]] proxy::StateRegistry& registry() noexcept { return registry_; }
+  [[nodiscard]] StateRegistry& registry() noexcept { return registry_; }
 
   /// Hands every finished session on, now.
   void drain_logs();
 
  private:
   struct LiveTable {
-    std::unique_ptr<proxy::RouteTable> table;
+    CompiledTable compiled;
     std::size_t holders;  ///< workers that have not given it back
   };
 
@@ -93,7 +94,7 @@ class Engine final : private WorkerEvents {
   boost::asio::io_context& io_;
   EngineEvents& events_;
   ListenerSet listeners_;
-  proxy::StateRegistry registry_;
+  StateRegistry registry_;
   std::vector<LiveTable> tables_;  ///< oldest first; the last one is in force
   std::vector<std::unique_ptr<Worker>> workers_;
   std::size_t drained_ = 0;

@@ -28,6 +28,21 @@ std::string line(const std::string& name, bool is_available, const std::string& 
   return text + '\n';
 }
 
+/// One line where everything is off for one reason, else one for each that is off.
+void append_missing_ktls(std::vector<std::string>& missing) {
+  const auto found = tls::probe_ktls();
+  const bool is_one_reason = std::all_of(found.begin(), found.end(), [&](const auto& each) {
+    return !each.is_available && each.reason == found.front().reason;
+  });
+  if (is_one_reason) {
+    missing.push_back("kTLS: " + found.front().reason);
+    return;
+  }
+  for (const tls::KtlsSupport& each : found) {
+    if (!each.is_available) missing.push_back("kTLS " + each.name + ": " + each.reason);
+  }
+}
+
 /// Why pipes are narrower than wanted; empty where they are not.
 std::string pipe_shortcoming() {
   const sys::Pipe pipe = sys::Pipe::open(kWantedPipe);
@@ -70,9 +85,7 @@ std::vector<std::string> missing_features() {
   if (const std::string reason = pipe_shortcoming(); !reason.empty()) {
     missing.push_back("splice: " + reason);
   }
-  for (const tls::KtlsSupport& each : tls::probe_ktls()) {
-    if (!each.is_available) missing.push_back("kTLS " + each.name + ": " + each.reason);
-  }
+  append_missing_ktls(missing);
   return missing;
 }
 

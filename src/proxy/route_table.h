@@ -1,11 +1,11 @@
 // One compiled configuration: where a connection that arrives now goes. Immutable once published.
 //
-//   config -> compile() -> published to every worker -> replaced -> last session ends -> freed
+//   config -> compiled -> published to every worker -> replaced -> last session ends -> freed
 //
 // The control thread makes and frees tables. A worker reads the one that was published to it last;
 // a session keeps the one that it began with (table_pins.h). Live state (counters, health, current
-// sessions, round-robin places) is not in the table: it lives in objects found by name, which the
-// table keeps alive and refers to.
+// sessions, round-robin places) is not in the table: it lives in objects found by name, to which
+// the table refers and which whoever holds the table keeps alive.
 #pragma once
 
 #include <atomic>
@@ -16,11 +16,9 @@
 #include <vector>
 
 #include "balance/backend.h"
-#include "balance/registry.h"
 #include "base/clock.h"
 #include "proxy/frontend_state.h"
 #include "sluice/address.h"
-#include "sluice/config.h"
 #include "sys/socket.h"
 
 namespace sluice::proxy {
@@ -46,62 +44,40 @@ struct FrontendRoute {
   std::vector<std::string> listen;  ///< addresses as written, the names of its listeners
 };
 
-/// Finds live state by name, or makes it. Control thread.
-class StateRegistry {
- public:
-  explicit StateRegistry(std::size_t workers) : workers_(workers), servers_(workers) {}
-
-  [[nodiscard]] std::shared_ptr<FrontendState> frontend(const std::string& name);
-  [[nodiscard]] balance::ServerRegistry& servers() noexcept { return servers_; }
-  [[nodiscard]] std::size_t workers() const noexcept { return workers_; }
-
-  /// Forgets names whose state is gone.
-  void prune();
-
- private:
-  std::size_t workers_;
-  balance::ServerRegistry servers_;
-  std::map<std::string, std::weak_ptr<FrontendState>> frontends_;
-};
-
 class RouteTable {
  public:
-  /// Compiles a valid configuration. Error only for what config::load() cannot know. Control
-  /// thread.
-  [[nodiscard]] static Result<std::unique_ptr<RouteTable>> compile(const Config& config,
-                                                                   std::uint64_t generation,
-                                                                   StateRegistry& registry);
+  explicit RouteTable(std::uint64_t generation) : generation_(generation) {}
   RouteTable(const RouteTable&) = delete;
   RouteTable& operator=(const RouteTable&) = delete;
 
+  // Filling it in, before it is published (daemon/table_compiler.h).
+  void add(std::unique_ptr<BackendRoute> backend) { backends_.push_back(std::move(backend)); }
+  void add(std::unique_ptr<FrontendRoute> frontend);
+
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
-  [[nodiscard]] std::vector<std::unique_ptr<FrontendRoute>>& frontends() noexcept {
+  [[nodiscard]] const std::vector<std::unique_ptr<FrontendRoute>>& frontends() const noexcept {
     return frontends_;
   }
-  [[nodiscard]] std::vector<std::unique_ptr<BackendRoute>>& backends() noexcept {
+  [[nodiscard]] const std::vector<std::unique_ptr<BackendRoute>>& backends() const noexcept {
     return backends_;
   }
   /// Null where no frontend listens on an address written like this.
   [[nodiscard]] FrontendRoute* find_listener(const std::string& listen) noexcept;
+  /// Null where there is none.
+  [[nodiscard]] BackendRoute* find_backend(const std::string& name) noexcept;
 
-  /// Sessions that began with this table and still run; workers add and take away, the control
+  /// Sessions that began with this table and still run. Workers add and take away, the control
   /// thread reads.
   [[nodiscard]] std::atomic<std::uint64_t>& sessions() noexcept { return sessions_; }
 
   [[nodiscard]] base::TimePoint made_at() const noexcept { return made_at_; }
 
  private:
-  explicit RouteTable(std::uint64_t generation) : generation_(generation) {}
-  Result<void> add_backend(const BackendConfig& config, StateRegistry& registry);
-  void add_frontend(const FrontendConfig& config, StateRegistry& registry);
-
   std::uint64_t generation_;
   base::TimePoint made_at_ = base::Clock::now();
   std::vector<std::unique_ptr<FrontendRoute>> frontends_;
   std::vector<std::unique_ptr<BackendRoute>> backends_;
-  std::map<std::string, BackendRoute*> backends_by_name_;
   std::map<std::string, FrontendRoute*> listeners_;
-  std::vector<std::shared_ptr<void>> states_;  ///< keeps the live state alive; never used otherwise
   std::atomic<std::uint64_t> sessions_{0};
 };
 

@@ -1,0 +1,101 @@
+#include "daemon/table_compiler.h"
+
+#include <utility>
+
+#include "balance/policy.h"
+
+namespace sluice::daemon {
+namespace {
+
+const char* policy_name(BalancePolicy policy) noexcept {
+  switch (policy) {
+    case BalancePolicy::kRoundRobin:
+      return "round_robin";
+    case BalancePolicy::kLeastConnections:
+      return "least_connections";
+    case BalancePolicy::kRandom:
+      return "random";
+    case BalancePolicy::kSourceHash:
+      return "source_hash";
+    case BalancePolicy::kFirst:
+      return "first";
+  }
+  return "round_robin";
+}
+
+balance::BackendRules rules_of(const BackendConfig& config) noexcept {
+  return {config.all_down == AllDown::kTryAnyway ? balance::WhenAllDown::kTryAnyway
+                                                 : balance::WhenAllDown::kReject,
+          config.standby_min_active};
+}
+
+Result<void> add_backend(const BackendConfig& config, StateRegistry& registry, CompiledTable& out) {
+  auto state = registry.servers().backend(config.name);
+  std::vector<balance::Candidate> candidates;
+  std::vector<Endpoint> addresses;
+  for (const ServerConfig& server : config.servers) {
+    auto address = Endpoint::from_ip(server.address, server.port);
+    if (!address) return tl::unexpected(address.error());
+    addresses.push_back(*address);
+    auto live = registry.servers().server(config.name, server.name);
+    candidates.push_back({live.get(), static_cast<std::uint16_t>(server.weight), server.passive,
+                          server.max_connections});
+    out.states.push_back(std::move(live));
+  }
+  auto policy =
+      balance::make_policy(policy_name(config.policy), {registry.workers(), config.servers.size()});
+  if (!policy) return tl::unexpected(policy.error());
+  auto route = std::make_unique<proxy::BackendRoute>(
+      balance::Backend(*state, std::move(candidates), rules_of(config), std::move(*policy)));
+  route->policy = policy_name(config.policy);
+  route->addresses = std::move(addresses);
+  route->connect_timeout = config.timeouts.connect;
+  route->idle_timeout = config.timeouts.idle;
+  route->half_closed_timeout = config.timeouts.half_closed;
+  route->retries = config.retries;
+  route->keepalive = config.keepalive ? sys::Keepalive::kOn : sys::Keepalive::kOff;
+  out.states.push_back(std::move(state));
+  out.table->add(std::move(route));
+  return {};
+}
+
+void add_frontend(const FrontendConfig& config, StateRegistry& registry, CompiledTable& out) {
+  auto state = registry.frontend(config.name);
+  auto route = std::make_unique<proxy::FrontendRoute>();
+  route->state = state.get();
+  route->backend = out.table->find_backend(config.backend);
+  for (const ListenAddress& address : config.listen) route->listen.push_back(address.text);
+  out.states.push_back(std::move(state));
+  out.table->add(std::move(route));
+}
+
+}  // namespace
+
+std::shared_ptr<proxy::FrontendState> StateRegistry::frontend(const std::string& name) {
+  std::weak_ptr<proxy::FrontendState>& known = frontends_[name];
+  auto state = known.lock();
+  if (state == nullptr) known = state = std::make_shared<proxy::FrontendState>(name, workers_);
+  return state;
+}
+
+void StateRegistry::prune() {
+  servers_.prune();
+  std::erase_if(frontends_, [](const auto& entry) { return entry.second.expired(); });
+}
+
+Result<CompiledTable> compile(const Config& config, std::uint64_t generation,
+                              StateRegistry& registry) {
+  CompiledTable compiled;
+  compiled.table = std::make_unique<proxy::RouteTable>(generation);
+  for (const BackendConfig& backend : config.backends) {
+    if (auto added = add_backend(backend, registry, compiled); !added) {
+      return tl::unexpected(added.error());
+    }
+  }
+  for (const FrontendConfig& frontend : config.frontends) {
+    add_frontend(frontend, registry, compiled);
+  }
+  return compiled;
+}
+
+}  // namespace sluice::daemon
