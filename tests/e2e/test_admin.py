@@ -37,7 +37,11 @@ def test_servers_have_the_columns_of_the_contract(proxied, serve):
 def test_lbstat_json_is_the_answer_of_the_api(proxied, serve):
     proxy, _ = proxied(serve(echo))
     for kind in ("frontends", "backends", "servers", "sessions", "reasons"):
-        assert json.loads(proxy.lbstat("--json", kind).stdout) == proxy.admin.rows(kind)
+        told = json.loads(proxy.lbstat("--json", kind).stdout)
+        asked = proxy.admin.rows(kind)
+        for row in [*told, *asked]:
+            row.pop("last_change", None)  # it counts
+        assert told == asked
     assert json.loads(proxy.lbstat("--json").stdout)["pid"] == proxy.pid
     assert json.loads(proxy.lbstat("--json", "status").stdout)["generation"] == 1
 

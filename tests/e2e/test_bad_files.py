@@ -9,7 +9,7 @@ from harness import process, settings
 from harness.clients import ask_name
 from harness.thread_server import name_of
 
-GOLDEN = settings.TREE / "tests" / "golden"
+GOLDEN = settings.TREE / "tests" / "golden" / "bad"
 BAD = sorted(str(path.relative_to(GOLDEN)) for path in GOLDEN.rglob("*.yaml"))
 
 
