@@ -37,8 +37,9 @@ bool is_bracketed(std::string_view text) {
 }
 
 bool looks_like_ipv4(std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char letter) { return letter == '.' || (letter >= '0' && letter <= '9'); });
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char letter) {
+    return letter == '.' || (letter >= '0' && letter <= '9');
+  });
 }
 
 Parsed<ListenAddress> parse_unix_listen(std::string_view text, ListenAddress out) {
@@ -145,6 +146,12 @@ Parsed<ListenAddress> parse_listen(std::string_view text) {
     return wrong(quote(text) + " has no port; write \"" + host + ":443\"");
   }
   const std::size_t colon = text.rfind(':');
+  if (const std::string_view port = text.substr(colon == 0 ? 1 : 0);
+      parse_number(port, 1, 65'535)) {
+    return wrong(quote(text) + " has no address; write \"0.0.0.0:" + std::string(port) +
+                 "\" for every IPv4 address, \"[::]:" + std::string(port) +
+                 "\" for every IPv6 one");
+  }
   if (colon == std::string_view::npos || colon == 0) {
     return wrong(quote(text) + " is not an address to listen on" + std::string(kListenForms));
   }

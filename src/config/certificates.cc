@@ -55,7 +55,7 @@ int refuse_pass_phrase(char* /*buffer*/, int /*size*/, int /*is_writing*/, void*
 
 Result<std::vector<Certificate>> read_certificates(const std::string& path) {
   const Result<std::string> pem = read_file(path, kMaxCertificateFileBytes);
-  if (!pem) return fail(quote(path) + ' ' + pem.error().text, ExitCode::kNo);
+  if (!pem) return fail(quote_path(path) + ' ' + pem.error().text, ExitCode::kNo);
   const Bio bio = open_text(*pem);
   std::vector<Certificate> out;
   ERR_clear_error();
@@ -64,12 +64,12 @@ Result<std::vector<Certificate>> read_certificates(const std::string& path) {
   }
   const bool is_complete = is_at_end();
   if (!is_complete) {
-    return fail(quote(path) + " is damaged: certificate " + std::to_string(out.size() + 1) +
+    return fail(quote_path(path) + " is damaged: certificate " + std::to_string(out.size() + 1) +
                     " does not parse (" + openssl_reason() + ")",
                 ExitCode::kNo);
   }
   if (out.empty()) {
-    return fail(quote(path) + " holds no PEM certificate (-----BEGIN CERTIFICATE-----)",
+    return fail(quote_path(path) + " holds no PEM certificate (-----BEGIN CERTIFICATE-----)",
                 ExitCode::kNo);
   }
   return out;
@@ -77,7 +77,12 @@ Result<std::vector<Certificate>> read_certificates(const std::string& path) {
 
 Result<Key> read_key(const std::string& path) {
   const Result<std::string> pem = read_file(path, kMaxCertificateFileBytes);
-  if (!pem) return fail(quote(path) + ' ' + pem.error().text, ExitCode::kNo);
+  if (!pem) return fail(quote_path(path) + ' ' + pem.error().text, ExitCode::kNo);
+  // Told apart here: OpenSSL 3.0 says "unsupported" to whatever is not a key.
+  if (pem->find("PRIVATE KEY-----") == std::string::npos) {
+    return fail(quote_path(path) + " holds no PEM private key (-----BEGIN PRIVATE KEY-----)",
+                ExitCode::kNo);
+  }
   const Bio bio = open_text(*pem);
   bool was_asked = false;
   ERR_clear_error();
@@ -85,16 +90,12 @@ Result<Key> read_key(const std::string& path) {
   if (key != nullptr) return key;
   if (was_asked) {
     ERR_clear_error();
-    return fail(quote(path) +
+    return fail(quote_path(path) +
                     " is encrypted; store it without a pass phrase, readable only for "
                     "the user that Sluice runs as",
                 ExitCode::kNo);
   }
-  if (is_at_end()) {
-    return fail(quote(path) + " holds no PEM private key (-----BEGIN PRIVATE KEY-----)",
-                ExitCode::kNo);
-  }
-  return fail(quote(path) + " does not parse as a private key (" + openssl_reason() + ")",
+  return fail(quote_path(path) + " does not parse as a private key (" + openssl_reason() + ")",
               ExitCode::kNo);
 }
 
@@ -108,10 +109,11 @@ std::string mismatch_text(const std::vector<Certificate>& chain, const Key& key,
                           const std::string& certificate_path) {
   for (std::size_t i = 1; i < chain.size(); ++i) {
     if (!is_key_of(key, chain[i])) continue;
-    return "belongs to certificate " + std::to_string(i + 1) + " of " + quote(certificate_path) +
+    return "belongs to certificate " + std::to_string(i + 1) + " of " +
+           quote_path(certificate_path) +
            ": put the server's certificate first, its chain behind it";
   }
-  return "does not belong to the certificate in " + quote(certificate_path);
+  return "does not belong to the certificate in " + quote_path(certificate_path);
 }
 
 std::string date_text(const ASN1_TIME* time) {
@@ -140,7 +142,7 @@ CertificateProblems inspect_certificate(const std::string& certificate_path,
   if (!chain) out.certificate = chain.error().text;
   if (!key) out.key = key.error().text;
   if (chain && key && !is_key_of(*key, chain->front())) {
-    out.key = quote(key_path) + ' ' + mismatch_text(*chain, *key, certificate_path);
+    out.key = quote_path(key_path) + ' ' + mismatch_text(*chain, *key, certificate_path);
   }
   if (chain) out.notice = date_notice(chain->front());
   return out;
@@ -162,7 +164,7 @@ void check_certificates(Checker& checker) {
     if (!problems.certificate.empty()) checker.error(at_certificate, problems.certificate);
     if (!problems.key.empty()) checker.error(make_path("certificates", i, "key"), problems.key);
     if (!problems.notice.empty()) {
-      checker.notice(at_certificate, quote(entry.certificate) + ' ' + problems.notice);
+      checker.notice(at_certificate, quote_path(entry.certificate) + ' ' + problems.notice);
     }
   }
   for (std::size_t i = 0; i < config.ca_bundles.size(); ++i) {

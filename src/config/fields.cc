@@ -46,7 +46,7 @@ bool expect_kind(Context& context, const Value& value, NodeKind kind, std::strin
 void report_unknown_key(Context& context, const Entry& entry, std::string_view owner,
                         const KnownKeys& known) {
   const std::string suggestion = context.suggester().suggest(entry.key, known.words);
-  const std::string_view elsewhere = owner_of_key(entry.key);
+  const std::string_view elsewhere = owner_of_key(entry.key, owner);
   std::string text = "unknown key";
   if (!suggestion.empty() && elsewhere.empty()) {
     text += suggestion;

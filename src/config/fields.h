@@ -99,6 +99,12 @@ class Target {
  public:
   Target(const Field<T> (&fields)[N], T& object) : fields_(fields), object_(object) {}
 
+  /// Keys of `defaults` are not missing where an entry leaves them out.
+  Target inheriting(const Node* defaults) && {
+    defaults_ = defaults;
+    return *this;
+  }
+
   /// False if the key is none of ours.
   bool decode(Context& context, const Entry& entry) {
     for (std::size_t i = 0; i < N; ++i) {
@@ -143,12 +149,14 @@ class Target {
 
  private:
   [[nodiscard]] bool is_missing(std::size_t i) const {
-    return fields_[i].traits.is_required && seen_[i] == nullptr;
+    const bool is_inherited = defaults_ != nullptr && defaults_->find(fields_[i].name) != nullptr;
+    return fields_[i].traits.is_required && seen_[i] == nullptr && !is_inherited;
   }
 
   const Field<T> (&fields_)[N];
   T& object_;
   std::array<const Entry*, N> seen_{};
+  const Node* defaults_ = nullptr;
 };
 template <typename T, std::size_t N>
 Target(const Field<T> (&)[N], T&) -> Target<T, N>;
@@ -240,10 +248,10 @@ void list(Context& context, const Value& value, detail::Owner<M>& out) {
       element.position = context.position(item.offset);
     }
   };
-  if (value.node->kind == NodeKind::kScalar) {
-    decode_item(value);
-  } else {
+  if (value.node->kind == NodeKind::kSequence) {
     for_each_item(context, value, "a list", decode_item);
+  } else if (detail::expect_scalar(context, value, "text or a list ([a, b] or `- ` lines)")) {
+    decode_item(value);
   }
 }
 
@@ -305,9 +313,10 @@ struct Choice {
   E value;
 };
 
-/// Finds the word among `choices` or reports which ones there are.
+/// Finds the word among `choices` or reports which ones there are; `others` is what else there is.
 template <typename E, std::size_t N>
-void choose(Context& context, const Value& value, const Choice<E> (&choices)[N], E& out) {
+void choose(Context& context, const Value& value, const Choice<E> (&choices)[N], E& out,
+            std::string_view others = {}) {
   std::string offered;
   std::vector<std::string_view> words;
   for (std::size_t i = 0; i < N; ++i) {
@@ -315,6 +324,7 @@ void choose(Context& context, const Value& value, const Choice<E> (&choices)[N],
     if (i > 0 && choices[i].value == choices[i - 1].value) continue;
     offered += (offered.empty() ? "" : ", ") + std::string(choices[i].word);
   }
+  offered += others;
   if (!detail::expect_scalar(context, value, "one of " + offered)) return;
   for (const Choice<E>& choice : choices) {
     if (choice.word != value.node->text) continue;

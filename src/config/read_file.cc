@@ -65,7 +65,7 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t max
   const sys::Fd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   if (!fd.is_open()) {
     // A socket in the file system cannot be opened at all: ENXIO.
-    if (errno == ENXIO) return fail("is a socket or a FIFO, not a regular file", ExitCode::kNo);
+    if (errno == ENXIO) return fail("is a socket, not a regular file", ExitCode::kNo);
     return fail(errno_text(errno), ExitCode::kNo);
   }
   struct stat status {};

@@ -44,6 +44,10 @@ std::string quote(std::string_view value) {
   return '`' + visible(value, kMaxQuoted) + '`';
 }
 
+std::string quote_path(std::string_view path) {
+  return '`' + visible(path, path.size()) + '`';
+}
+
 Report::Report(std::string file, const SourceText& source)
     : file_(std::move(file)), source_(source) {}
 

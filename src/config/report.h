@@ -15,6 +15,9 @@ namespace sluice::config {
 /// The value as it appears in a message: in backticks, on one line, shortened.
 [[nodiscard]] std::string quote(std::string_view value);
 
+/// The same for a path, which is no use shortened.
+[[nodiscard]] std::string quote_path(std::string_view path);
+
 /// Remarks come in any order and leave in the order of the file. Repeated ones (a default that
 /// 50 backends inherit) are said once. Bounded: see kMaxDiagnostics.
 class Report {

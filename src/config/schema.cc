@@ -12,6 +12,7 @@ namespace {
 struct Defaults {
   FrontendConfig frontend;
   BackendConfig backend;
+  const Node* given = nullptr;  ///< the mapping itself
 };
 
 /// The top of the file: what needs the defaults.
@@ -49,6 +50,7 @@ template <typename T, std::size_t N>
 OptionalTarget(const Field<T> (&)[N], T&) -> OptionalTarget<T, N>;
 
 void decode_defaults(Context& context, const Value& value, Defaults& out) {
+  out.given = value.node;
   decode_mapping(context, value, "`defaults`", Target(kDefaultsFields, out),
                  OptionalTarget(kFrontendFields, out.frontend),
                  OptionalTarget(kBackendFields, out.backend));
@@ -57,22 +59,23 @@ void decode_defaults(Context& context, const Value& value, Defaults& out) {
 /// Decodes a list of entries that begin as copies of `prototype`.
 template <typename T, std::size_t N>
 void decode_entries(Context& context, const Value& value, std::string_view owner,
-                    const Field<T> (&fields)[N], const T& prototype, std::vector<T>& out) {
+                    const Field<T> (&fields)[N], const T& prototype, const Node* defaults,
+                    std::vector<T>& out) {
   for_each_item(context, value, "a list", [&](const Value& item) {
     T& entry = out.emplace_back(prototype);
     entry.position = context.position(item.offset);
-    decode_mapping(context, item, owner, Target(fields, entry));
+    decode_mapping(context, item, owner, Target(fields, entry).inheriting(defaults));
   });
 }
 
 void decode_frontends(Context& context, const Value& value, Root& root) {
   decode_entries(context, value, "a frontend", kFrontendFields, root.defaults.frontend,
-                 root.config.frontends);
+                 root.defaults.given, root.config.frontends);
 }
 
 void decode_backends(Context& context, const Value& value, Root& root) {
   decode_entries(context, value, "a backend", kBackendFields, root.defaults.backend,
-                 root.config.backends);
+                 root.defaults.given, root.config.backends);
 }
 
 /// Done before everything else, wherever it stands.
@@ -107,7 +110,7 @@ Config decode_config(const Document& document, Context& context) {
   return config;
 }
 
-std::string_view owner_of_key(std::string_view key) {
+std::string_view owner_of_key(std::string_view key, std::string_view found_in) {
   const bool is_of_frontend = has_key(kFrontendFields, key);
   const bool is_of_backend = has_key(kBackendFields, key);
   const bool is_of_server = has_key(kServerFields, key);
@@ -116,13 +119,16 @@ std::string_view owner_of_key(std::string_view key) {
   if (is_of_frontend) return "a frontend";
   if (is_of_backend) return "a backend";
   if (is_of_server) return "a server of a backend";
+  if (has_key(kGlobalFields, key) || has_key(kRootFields, key)) return "the top of the file";
+  // The keys of blocks are everyday words: `path` belongs to many things outside of this schema.
+  const bool is_in_entry = found_in == "a frontend" || found_in == "a backend" ||
+                           found_in == "a server" || found_in == "`defaults`";
+  if (!is_in_entry) return "";
   if (has_key(kHealthCheckFields, key)) return "`health_check` of a backend";
   if (has_key(kFrontendTlsFields, key)) return "`tls` of a frontend";
   if (has_key(kBackendTimeoutFields, key)) return "`timeouts` of a backend";
   if (has_key(kFrontendTimeoutFields, key)) return "`timeouts` of a frontend";
   if (has_key(kOutlierFields, key)) return "`outlier` of a backend";
-  if (has_key(kGlobalFields, key) || has_key(kRootFields, key)) return "the top of the file";
-  if (has_key(kLogFields, key)) return "`log` at the top of the file";
   return "";
 }
 
@@ -172,7 +178,7 @@ void decode_persistence(Context& context, const Value& value, BackendConfig& out
     context.error(value.offset, "a cookie needs a name: {cookie: {name: LBSRV}}");
     return;
   } else {
-    choose(context, value, kKinds, persistence.kind);
+    choose(context, value, kKinds, persistence.kind, ", {cookie: {name: NAME}}");
   }
   out.persistence = std::move(persistence);
 }

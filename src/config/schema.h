@@ -13,7 +13,8 @@ namespace sluice::config {
 /// them, so that later checks can still name their place.
 [[nodiscard]] Config decode_config(const Document& document, Context& context);
 
-/// Where a key belongs that was met in the wrong place: "a server", or "" if nowhere.
-[[nodiscard]] std::string_view owner_of_key(std::string_view key);
+/// Where a key belongs that was met in the wrong place ("a server" where it was in "a backend"), or
+/// "" if nowhere.
+[[nodiscard]] std::string_view owner_of_key(std::string_view key, std::string_view found_in);
 
 }  // namespace sluice::config

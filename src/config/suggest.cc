@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <numeric>
+#include <utility>
 
 namespace sluice::config {
 
@@ -61,10 +62,16 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
 }
 
 std::string Suggester::suggest(std::string_view word, std::span<const std::string_view> known) {
+  if (known.empty() || word.size() > kLongestWord) return "";
+  std::string key(word);
+  key.append(1, '\0').append(known.front());
+  if (const auto made = made_.find(key); made != made_.end()) return made->second;
   if (comparisons_left_ < known.size()) return "";
   comparisons_left_ -= known.size();
   const std::string_view found = nearest(word, known);
-  return found.empty() ? "" : "; did you mean `" + std::string(found) + "`?";
+  const std::string text = found.empty() ? "" : "; did you mean `" + std::string(found) + "`?";
+  made_.emplace(std::move(key), text);
+  return text;
 }
 
 }  // namespace sluice::config

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 namespace sluice::config {
 
@@ -19,13 +20,14 @@ namespace sluice::config {
                                        std::span<const std::string_view> known);
 
 /// Makes suggestions until it has compared enough: 10,000 dangling references among 10,000
-/// names must not take minutes.
+/// names must not take minutes. The same mistake 10,000 times costs once.
 class Suggester {
  public:
   /// "; did you mean `x`?", or "" where nothing is near.
   [[nodiscard]] std::string suggest(std::string_view word, std::span<const std::string_view> known);
 
  private:
+  std::unordered_map<std::string, std::string> made_;  ///< by word and first known word
   std::size_t comparisons_left_ = 100'000;
 };
 

@@ -15,6 +15,7 @@ template <typename T>
 struct Unsupported {
   std::array<std::string_view, 2> key;
   bool (*is_used)(const T&);
+  std::string_view advice{};
 };
 
 /// Whether a member is other than its default.
@@ -83,7 +84,8 @@ constexpr Unsupported<B> kBackends[] = {
 
 constexpr Unsupported<S> kServers[] = {
     {{"address"},
-     [](const S& server) { return !server.address.empty() && !is_ip_address(server.address); }},
+     [](const S& server) { return !server.address.empty() && !is_ip_address(server.address); },
+     ": give the server's IP address"},
     {{"ssl_offload"}, differs<&S::ssl_offload>},
     {{"tls"}, differs<&S::tls>},
     {{"max_connections"}, differs<&S::max_connections>},
@@ -91,9 +93,9 @@ constexpr Unsupported<S> kServers[] = {
 };
 
 /// "`protocol: udp` is not supported yet".
-std::string text_for(std::string_view key, const Node* node) {
-  std::string setting(key);
-  if (node != nullptr && node->kind == NodeKind::kScalar) setting += ": " + node->text;
+std::string text_for(const Locator::Place& place) {
+  std::string setting = place.key_path.substr(place.key_path.rfind('.') + 1);
+  if (place.node->kind == NodeKind::kScalar) setting += ": " + place.node->text;
   return quote(setting) + " is not supported yet";
 }
 
@@ -103,13 +105,10 @@ void check_entry(Checker& checker, const Unsupported<T> (&table)[N], const T& en
   for (const Unsupported<T>& row : table) {
     if (!row.is_used(entry) || checker.drop_if_full()) continue;
     Path path = prefix;
-    std::string_view last;
     for (const std::string_view key : row.key) {
-      if (key.empty()) continue;
-      path.push_back({key});
-      last = key;
+      if (!key.empty()) path.push_back({key});
     }
-    checker.error(path, text_for(last, checker.locator.find(path).node));
+    checker.error(path, text_for(checker.locator.find(path)) + std::string(row.advice));
   }
 }
 

@@ -29,11 +29,32 @@ void TreeBuilder::add_scalar(Offset offset, std::string_view tag, AnchorId ancho
                              std::string text) {
   if (failure_) return;
   if (!is_acceptable_tag(tag)) report_.error(offset, path(), "YAML tags are not supported");
+  if (is_unclosed_quote(offset)) {
+    fail_at(offset, "this quote is never closed");
+    return;
+  }
   Node* node = make_node(offset, NodeKind::kScalar, anchor);
   if (node == nullptr) return;
   node->is_plain = tag != "!";
   node->text = std::move(text);
   attach(*node, offset);
+}
+
+/// yaml-cpp 0.7 takes the end of the file for a quote's end if a line ends before it.
+bool TreeBuilder::is_unclosed_quote(Offset offset) const {
+  const std::string_view text = report_.source().text();
+  const char quote = offset < text.size() ? text[offset] : '\0';
+  if (quote != '"' && quote != '\'') return false;
+  for (std::size_t at = offset + 1; at < text.size(); ++at) {
+    const bool is_doubled = quote == '\'' && text.substr(at).starts_with("''");
+    const bool is_escape = quote == '"' && text[at] == '\\';
+    if (is_doubled || is_escape) {
+      ++at;
+    } else if (text[at] == quote) {
+      return false;
+    }
+  }
+  return true;
 }
 
 void TreeBuilder::add_alias(Offset offset, AnchorId anchor) {
@@ -113,7 +134,8 @@ void TreeBuilder::attach(const Node& node, Offset offset) {
   }
   Frame& frame = open_.back();
   if (frame.node->kind == NodeKind::kSequence) {
-    frame.node->entries.push_back({"", 0, {&node, offset}});
+    const Offset place = node.kind == NodeKind::kNull ? before_blanks(offset) : offset;
+    frame.node->entries.push_back({"", 0, {&node, place}});
     return;
   }
   if (!frame.has_key) {
@@ -125,6 +147,13 @@ void TreeBuilder::attach(const Node& node, Offset offset) {
   // A scalar is looked for where it stands, everything larger (and nothing at all) at its key.
   const Offset place = node.kind == NodeKind::kScalar ? offset : frame.key_offset;
   frame.node->entries.push_back({frame.key, frame.key_offset, {&node, place}});
+}
+
+/// yaml-cpp places nothing at the next token, which may be lines away; its `-` is a better place.
+Offset TreeBuilder::before_blanks(Offset offset) const {
+  const std::string_view before = report_.source().text().substr(0, offset);
+  const std::size_t last = before.find_last_not_of(" \t\r\n");
+  return last == std::string_view::npos ? offset : static_cast<Offset>(last);
 }
 
 void TreeBuilder::attach_key(Frame& frame, const Node& node, Offset offset) {
@@ -188,12 +217,15 @@ void TreeBuilder::merge_from(Node& mapping, const Value& source) {
   }
 }
 
+/// The path of the value that comes next, or of the key that was just met.
 std::string TreeBuilder::path() const {
   std::string out;
   for (const Frame& frame : open_) {
+    const bool is_innermost = &frame == &open_.back();
     if (frame.node->kind == NodeKind::kSequence) {
-      out += '[' + std::to_string(frame.node->entries.size()) + ']';
-    } else if (frame.has_key) {
+      const std::size_t count = frame.node->entries.size();
+      out += '[' + std::to_string(is_innermost ? count : count - 1) + ']';
+    } else if (frame.has_key || !is_innermost) {
       out += (out.empty() ? "" : ".") + frame.key;
     }
   }

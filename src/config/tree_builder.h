@@ -56,9 +56,11 @@ class TreeBuilder {
   };
 
   void fail_at(Offset offset, std::string text);
+  [[nodiscard]] bool is_unclosed_quote(Offset offset) const;
   [[nodiscard]] bool is_acceptable_tag(std::string_view tag) const;
   Node* make_node(Offset offset, NodeKind kind, AnchorId anchor);
   void attach(const Node& node, Offset offset);
+  [[nodiscard]] Offset before_blanks(Offset offset) const;
   void attach_key(Frame& frame, const Node& node, Offset offset);
   [[nodiscard]] bool count_expansion(std::uint32_t nodes, Offset offset);
   void merge(Node& mapping);

@@ -45,7 +45,7 @@ class Names {
 /// that list is the mistake.
 bool is_list(const Checker& checker, std::string_view key) {
   const Node* node = checker.locator.own(make_path(key));
-  return node == nullptr || node->kind == NodeKind::kSequence;
+  return node != nullptr && node->kind == NodeKind::kSequence;
 }
 
 template <typename Entries>

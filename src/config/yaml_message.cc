@@ -18,8 +18,8 @@ constexpr std::array kTranslations = {
     Translation{"illegal tab when looking for indentation",
                 "a tab in the indentation: YAML takes only spaces there"},
     Translation{"illegal map value",
-                "a `:` cannot stand here: check the indentation, and put a value that contains "
-                "`: ` in quotes"},
+                "a `:` cannot stand here: check the indentation and whether the line above has its "
+                "`: `; a value that contains `: ` needs quotes"},
     Translation{"illegal map key", "a key cannot stand here: check the indentation"},
     Translation{"illegal block entry",
                 "a list item (`- `) cannot stand here: give it a line of its own, or write [a, b]"},
