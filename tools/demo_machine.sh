@@ -131,6 +131,11 @@ field() { "$python" -c "import json, sys; print(json.load(sys.stdin)['$1'])"; }
 get() { curl --silent --show-error --fail --max-time 5 "http://127.0.0.1:$web_front$1"; }
 redis() { redis-cli -h 127.0.0.1 -p "$redis_front" "$@"; }
 
+pipelined_writes() {
+  redis-benchmark -h 127.0.0.1 -p "$redis_front" -q -n "$1" -P 16 -t set >"$work/writes" &&
+    tr '\r' '\n' <"$work/writes" | grep 'per second'
+}
+
 download() {
   curl --silent --fail "$@" --output "$work/downloaded" "http://127.0.0.1:$web_front/large"
 }
