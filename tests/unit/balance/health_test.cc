@@ -134,7 +134,9 @@ TEST(Health, NewRulesKeepEveryStateAndItsInvariants) {
           ASSERT_EQ(now.goal, rules.fall);
           ASSERT_GE(now.progress, 1);
           ASSERT_LE(now.progress, rules.fall);
-          if (old.progress == old.goal) ASSERT_EQ(now.progress, rules.fall);
+          if (old.progress == old.goal) {
+            ASSERT_EQ(now.progress, rules.fall);
+          }
         } else {
           ASSERT_EQ(now.goal, rules.rise);
           ASSERT_LT(now.progress, rules.rise);
