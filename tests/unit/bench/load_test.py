@@ -1,5 +1,7 @@
 """The load generator against its own backend and against servers that misbehave."""
 
+import threading
+import time
 import unittest
 
 import support
@@ -57,6 +59,9 @@ class LoadTest(unittest.TestCase):
 
         def act(load):
             first, second = load.run(0.1), load.run(0.1)
+            deadline = time.monotonic() + 5
+            while not load.queued_bytes() and time.monotonic() < deadline:
+                pass  # the server fills the buffers as soon as it gets the processor
             return first["bytes_received"] + second["bytes_received"], load.queued_bytes()
 
         (received, queued), totals = self.direct(scenario, act)
@@ -97,7 +102,6 @@ class LoadTest(unittest.TestCase):
                     stalled.wait(0.25)
                 client.sendall(data)
 
-        import threading
         stalled = threading.Event()  # never set: its wait is the stall
         scenario = support.scenario(rate=200)
         with support.MisbehavingServer(serve) as server:
