@@ -23,12 +23,28 @@ const std::map<std::string, Command> kCommands = {
 /// CLI11 writes into these; they live as long as the parse.
 struct Words {
   std::string socket;
-  double watch = 1;
+  std::string watch;
   bool wait = false;
   std::string timeout;
   std::string weight;
 };
 
+/// Seconds, with a fraction or not; one where the option stands alone. Not a number where the word
+/// is none.
+double seconds_of(const std::string& word) {
+  if (word.empty()) return 1;
+  double seconds = 0;
+  return CLI::detail::lexical_cast(word, seconds) ? seconds : std::nan("");
+}
+
+/// What is wrong with the interval; empty = nothing.
+std::string check_interval(const std::string& word) {
+  const double seconds = seconds_of(word);
+  const bool good = seconds >= kShortestWatch && seconds <= kLongestWatch;
+  return good ? "" : "expected 0.1 to 3600 seconds, not " + word;
+}
+
+/// What is wrong with the name; empty = nothing.
 std::string check_server_name(const std::string& name) {
   const auto slash = name.find('/');
   const bool good = slash != std::string::npos && slash > 0 && slash + 1 < name.size();
@@ -45,7 +61,7 @@ void add_global_options(CLI::App& app, Options& options, Words& words) {
   app.add_option("--watch", words.watch, "Show it again every second, or every SECONDS, with rates")
       ->expected(0, 1)
       ->type_name("[SECONDS]")
-      ->check(CLI::Range(kShortestWatch, kLongestWatch));
+      ->check(check_interval);
   app.require_subcommand(0, 1);
   app.fallthrough();
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
@@ -70,7 +86,8 @@ void add_views(CLI::App& app, Options& options) {
 void add_actions(CLI::App& app, Options& options, Words& words) {
   app.add_subcommand("reload", "Read the configuration again and wait for the outcome");
   auto* kill = app.add_subcommand("kill", "End sessions");
-  auto* session = kill->add_option("SESSION", options.session, "The id that `sessions` shows");
+  auto* session = kill->add_option("SESSION", options.session, "The id that `sessions` shows")
+                      ->check(CLI::PositiveNumber);
   auto* whole = kill->add_option("--server", options.server, "Every session of this server")
                     ->type_name("BACKEND/NAME")
                     ->check(check_server_name);
@@ -129,7 +146,7 @@ Parsed parse_command_line(int count, const char* const* words) {
       if (is_action(options.command)) {
         throw CLI::ValidationError("--watch", "goes with a view, not with an action");
       }
-      options.watch = interval(parsed.watch);
+      options.watch = interval(seconds_of(parsed.watch));
     }
   } catch (const CLI::ParseError& stop) {
     const bool asked_for = app.exit(stop) == 0;  // --help and --version end here too

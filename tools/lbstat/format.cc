@@ -43,6 +43,15 @@ bool starts_character(char byte) noexcept {
   return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U;
 }
 
+/// Where the character with this index begins; the end of the text past the last one.
+std::size_t offset_of(std::string_view text, std::size_t index) noexcept {
+  std::size_t seen = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (starts_character(text[at]) && seen++ == index) return at;
+  }
+  return text.size();
+}
+
 }  // namespace
 
 std::string format_bytes(std::uint64_t bytes) {
@@ -93,13 +102,14 @@ std::size_t display_width(std::string_view text) noexcept {
 }
 
 std::string shorten(std::string_view text, std::size_t width) {
-  if (display_width(text) <= width) return std::string(text);
+  const std::size_t characters = display_width(text);
+  if (characters <= width) return std::string(text);
   if (width == 0) return {};
-  std::size_t end = 0;
-  for (std::size_t characters = 0; end < text.size(); ++end) {
-    if (starts_character(text[end]) && ++characters == width) break;
-  }
-  return std::string(text.substr(0, end)) + "\u2026";
+  const std::size_t kept = width - 1;
+  const std::size_t back = kept / 2;
+  const std::size_t front_end = offset_of(text, kept - back);
+  const std::size_t back_begin = offset_of(text, characters - back);
+  return std::string(text.substr(0, front_end)) + "\u2026" + std::string(text.substr(back_begin));
 }
 
 std::string wrap(std::string_view text, std::size_t width) {

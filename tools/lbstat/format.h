@@ -31,7 +31,8 @@ namespace sluice::lbstat {
 /// Columns that UTF-8 text takes, one a character (wide characters are not accounted for).
 [[nodiscard]] std::size_t display_width(std::string_view text) noexcept;
 
-/// At most `width` columns; what is cut off leaves an ellipsis.
+/// At most `width` columns: an ellipsis takes the place of the middle, because names of one kind
+/// differ at their ends.
 [[nodiscard]] std::string shorten(std::string_view text, std::size_t width);
 
 /// Lines of at most `width` columns, broken at spaces where there are any; all but the first are
