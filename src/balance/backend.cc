@@ -25,6 +25,7 @@ Backend::Backend(BackendState& state, std::vector<Candidate> candidates, Backend
   SLUICE_ASSERT(policy_ != nullptr);
   for (const Candidate& candidate : candidates_) {
     SLUICE_ASSERT(&candidate.state->backend() == state_);
+    SLUICE_ASSERT(candidate.weight <= kMostWeight);
   }
   for (View& view : views_) {
     view.pool.backend = state_;

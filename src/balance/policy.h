@@ -25,10 +25,12 @@
 
 namespace sluice::balance {
 
+inline constexpr std::uint16_t kMostWeight = 256;  ///< contract, section 2
+
 /// A server as one table configures it.
 struct Candidate {
   ServerState* state = nullptr;  ///< lives at least as long as the table
-  std::uint16_t weight = 1;      ///< 0..256; 0 = no new sessions but persistent ones
+  std::uint16_t weight = 1;      ///< 0..kMostWeight; 0 = no new sessions but persistent ones
   bool is_passive = false;
   std::uint32_t max_sessions = 0;  ///< 0 = no limit
 };

@@ -10,7 +10,7 @@ namespace sluice::balance {
 RoundRobin::RoundRobin(PolicySize size) : rotations_(size.workers) {
   for (Rotation& rotation : rotations_) {
     rotation.members.reserve(size.servers);
-    rotation.classes.reserve(size.servers);
+    rotation.classes.reserve(std::min<std::size_t>(size.servers, kMostWeight));
   }
 }
 

@@ -46,11 +46,9 @@ Parsed<ListenAddress> parse_unix_listen(std::string_view text, ListenAddress out
   out.kind = ListenKind::kUnix;
   const auto path = parse_text(text);
   if (!path) return wrong("unix: needs a path, such as unix:/run/app.sock");
-  if (path->size() >= sizeof(sockaddr_un::sun_path)) {
-    return wrong("the path " + quote(text) + " is too long for a UNIX socket: at most " +
-                 std::to_string(sizeof(sockaddr_un::sun_path) - 1) + " bytes");
-  }
-  out.path = *path;
+  auto checked = check_socket_path(*path);
+  if (!checked) return wrong(std::move(checked.error()));
+  out.path = std::move(*checked);
   return out;
 }
 
@@ -130,6 +128,13 @@ bool is_network_address(const Network& network) {
 }
 
 }  // namespace
+
+Parsed<std::string> check_socket_path(std::string path) {
+  constexpr std::size_t kLongest = sizeof(sockaddr_un::sun_path) - 1;
+  if (path.size() <= kLongest) return path;
+  return wrong("the path " + quote(path) + " is too long for a UNIX socket: at most " +
+               std::to_string(kLongest) + " bytes");
+}
 
 bool is_ip_address(std::string_view text) {
   return is_ip(AF_INET, text) || is_ip(AF_INET6, text);

@@ -278,7 +278,7 @@ void duration(Context& context, const Value& value, detail::Owner<M>& out) {
   if (!detail::expect_scalar(context, value, "a duration such as 5s")) return;
   Parsed<std::chrono::milliseconds> parsed = parse_duration(value.node->text);
   if (Allowed == Zero::kIsWrong && parsed && parsed->count() == 0) {
-    context.error(value.offset, "cannot be 0");
+    context.error(value.offset, "cannot be 0: it needs a length, such as 5s");
     return;
   }
   detail::store(context, value, std::move(parsed), out.*M);

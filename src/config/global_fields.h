@@ -19,6 +19,8 @@ inline constexpr Choice<KtlsMode> kKtlsModes[] = {
 
 /// `auto` or a number of threads.
 void decode_workers(Context& context, const Value& value, Config& out);
+/// A path that a UNIX socket can have.
+void decode_admin_socket(Context& context, const Value& value, AdminConfig& out);
 /// The admin interface's TCP address: numeric, neither unix: nor fd:.
 void decode_admin_listen(Context& context, const Value& value, AdminConfig& out);
 
@@ -29,7 +31,7 @@ inline constexpr Field<LogConfig> kLogFields[] = {
 };
 
 inline constexpr Field<AdminConfig> kAdminFields[] = {
-    {"socket", path<&AdminConfig::socket>},
+    {"socket", decode_admin_socket},
     {"listen", decode_admin_listen},
 };
 

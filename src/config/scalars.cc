@@ -120,6 +120,10 @@ Parsed<std::string> parse_name(std::string_view text) {
   if (!is_clean) {
     return wrong(quote(text) + " is not a name: use letters (a-z, A-Z), digits and _ - . :");
   }
+  if (std::none_of(text.begin(), text.end(),
+                   [](char letter) { return is_letter(letter) || is_digit(letter); })) {
+    return wrong(quote(text) + " is not a name: it needs a letter or a digit");  // `..` in a URL
+  }
   return std::string(text);
 }
 

@@ -31,6 +31,9 @@ using Parsed = tl::expected<T, std::string>;
 /// metrics and columns.
 [[nodiscard]] Parsed<std::string> parse_name(std::string_view text);
 
+/// The path itself if it is short enough for a UNIX socket: the kernel takes 107 bytes (unix(7)).
+[[nodiscard]] Parsed<std::string> check_socket_path(std::string path);
+
 /// `10.0.0.1:80`, `[::1]:80`, `*:80`, `unix:/path`, `fd:3`.
 [[nodiscard]] Parsed<ListenAddress> parse_listen(std::string_view text);
 

@@ -147,6 +147,12 @@ void decode_workers(Context& context, const Value& value, Config& out) {
   }
 }
 
+void decode_admin_socket(Context& context, const Value& value, AdminConfig& out) {
+  path<&AdminConfig::socket>(context, value, out);
+  const auto checked = check_socket_path(out.socket);
+  if (!checked) context.error(value.offset, checked.error());
+}
+
 void decode_admin_listen(Context& context, const Value& value, AdminConfig& out) {
   if (!detail::expect_scalar(context, value, "an address such as 127.0.0.1:9901")) return;
   auto parsed = parse_listen(value.node->text);

@@ -130,7 +130,7 @@ Result<sys::Fd> AdminServer::State::prepare_tcp(const AdminConfig& wanted) const
     ::setsockopt(tcp->fd(), SOL_SOCKET, SO_REUSEPORT, &kOn, sizeof kOn);
     sharing = sys::PortSharing::kShared;
   }
-  auto fd = sys::listen_tcp(*address, sharing);
+  auto fd = sys::listen_tcp(*address, sharing, 128);
   if (!fd) return fail("admin.listen: " + fd.error().text, fd.error().exit_code);
   return fd;
 }

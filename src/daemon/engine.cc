@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 
+#include "sys/socket.h"
 #include "sys/thread.h"
 
 namespace sluice::daemon {
@@ -19,6 +20,7 @@ constexpr std::chrono::milliseconds kLogDelay{20};
 /// Descriptors for everything that is not a session: health checks, the admin interface, a reload's
 /// sockets and files.
 constexpr std::size_t kReservedDescriptors = 256;
+constexpr std::size_t kFewestReserved = 48;
 constexpr std::size_t kMostPipesPerWorker = 256;
 
 /// Raises the soft limit to the hard one and gives it.
@@ -32,23 +34,28 @@ std::size_t raise_descriptor_limit() {
 }
 
 /// How a process's descriptors are shared out.
-struct Budget {
-  std::size_t pipes_per_worker;
-  std::uint64_t sessions;
-};
-
-Budget share_out(std::size_t descriptors, std::size_t workers) {
-  const std::size_t reserved = std::min(kReservedDescriptors, descriptors / 4);
-  const std::size_t free = descriptors - reserved;
+EngineBudget share_out(std::size_t descriptors, std::size_t workers) {
+  const std::size_t reserved = std::clamp(descriptors / 8, kFewestReserved, kReservedDescriptors);
+  const std::size_t free = descriptors > reserved ? descriptors - reserved : 0;
+  EngineBudget budget;
   // A pipe is two descriptors; pipes get at most an eighth of what there is.
-  const std::size_t pipes = std::min(kMostPipesPerWorker, free / 16 / workers);
-  return {pipes, std::max<std::uint64_t>(1, (free - pipes * workers * 2) / 2)};
+  budget.pipes_per_worker = std::min(kMostPipesPerWorker, free / 16 / workers);
+  budget.sessions = std::max<std::size_t>(1, free / 2 - budget.pipes_per_worker * workers);
+  budget.backlog =
+      static_cast<std::uint32_t>(std::clamp<std::size_t>(budget.sessions / 8, 64, 4096));
+  budget.checks = reserved / 3;
+  return budget;
 }
 
 }  // namespace
 
-Engine::Engine(std::size_t workers, boost::asio::io_context& io, EngineEvents& events)
-    : io_(io), events_(events), listeners_(workers), registry_(workers) {}
+Engine::Engine(std::size_t workers, const EngineBudget& budget, boost::asio::io_context& io,
+               EngineEvents& events)
+    : budget_(budget),
+      io_(io),
+      events_(events),
+      listeners_(workers, budget.backlog),
+      registry_(workers) {}
 
 Engine::~Engine() = default;
 
@@ -56,9 +63,8 @@ Result<std::unique_ptr<Engine>> Engine::start(std::optional<int> workers,
                                               boost::asio::io_context& io, EngineEvents& events) {
   const std::vector<int> cpus = sys::allowed_cpus();
   const std::size_t count = workers ? static_cast<std::size_t>(*workers) : cpus.size();
-  const Budget budget = share_out(raise_descriptor_limit(), count);
-  std::unique_ptr<Engine> engine(new Engine(count, io, events));
-  engine->session_limit_ = budget.sessions;
+  const EngineBudget budget = share_out(raise_descriptor_limit(), count);
+  std::unique_ptr<Engine> engine(new Engine(count, budget, io, events));
   for (std::size_t index = 0; index < count; ++index) {
     // More workers than CPUs is somebody's experiment: the kernel places them.
     const std::optional<int> cpu = count <= cpus.size() ? std::optional(cpus[index]) : std::nullopt;
@@ -94,7 +100,7 @@ void Engine::publish(Prepared prepared, const Config& config, std::function<void
   proxy::RouteTable& table = *prepared.compiled.table;
   tables_.push_back({std::move(prepared.compiled), workers_.size()});
   const WorkerLoop::Options options{config.splice == SpliceMode::kAuto, config.log.sessions,
-                                    session_limit_};
+                                    budget_.sessions, budget_.backlog};
   // Sockets move to their workers one by one; the shared vector only carries them there.
   auto sockets = std::make_shared<std::vector<std::vector<NewListener>>>(
       std::move(prepared.listeners.by_worker));

@@ -36,6 +36,14 @@ class EngineEvents {
   ~EngineEvents() = default;
 };
 
+/// How the process's descriptors are shared out.
+struct EngineBudget {
+  std::size_t pipes_per_worker = 0;
+  std::uint64_t sessions = 0;  ///< of all workers together
+  std::uint32_t backlog = 0;   ///< connections that wait in the kernel for a listening socket
+  std::size_t checks = 0;      ///< health checks at once
+};
+
 class Engine final : private WorkerEvents {
  public:
   /// A configuration on its way into force.
@@ -74,6 +82,8 @@ class Engine final : private WorkerEvents {
   [[nodiscard]] const ListenerSet& listeners() const noexcept { return listeners_; }
   [[nodiscard]] StateRegistry& registry() noexcept { return registry_; }
 
+  [[nodiscard]] const EngineBudget& budget() const noexcept { return budget_; }
+
   /// Hands every finished session on, now.
   void drain_logs();
 
@@ -83,7 +93,8 @@ class Engine final : private WorkerEvents {
     std::size_t holders;  ///< workers that have not given it back
   };
 
-  Engine(std::size_t workers, boost::asio::io_context& io, EngineEvents& events);
+  Engine(std::size_t workers, const EngineBudget& budget, boost::asio::io_context& io,
+         EngineEvents& events);
 
   void on_table_returned(proxy::RouteTable& table) noexcept override;
   void on_log_ready() noexcept override;
@@ -91,6 +102,7 @@ class Engine final : private WorkerEvents {
   void forget(proxy::RouteTable& table);
   void schedule_drain();
 
+  EngineBudget budget_;
   boost::asio::io_context& io_;
   EngineEvents& events_;
   ListenerSet listeners_;
@@ -98,7 +110,6 @@ class Engine final : private WorkerEvents {
   std::vector<LiveTable> tables_;  ///< oldest first; the last one is in force
   std::vector<std::unique_ptr<Worker>> workers_;
   std::size_t drained_ = 0;
-  std::uint64_t session_limit_ = 0;
   bool is_drain_scheduled_ = false;
 };
 

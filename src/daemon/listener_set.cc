@@ -44,12 +44,12 @@ Result<std::vector<sys::Fd>> ListenerSet::bind(const ListenAddress& address) con
   // finds out whether the address is free. One that only our own listeners overlap (0.0.0.0:80 and
   // 127.0.0.1:80) is.
   if (endpoint->port() != 0 && !is_port_ours(endpoint->port())) {
-    const auto probe = sys::listen_tcp(*endpoint, sys::PortSharing::kExclusive);
+    const auto probe = sys::listen_tcp(*endpoint, sys::PortSharing::kExclusive, 1);
     if (!probe) return tl::unexpected(probe.error());
   }
   std::vector<sys::Fd> sockets;
   for (std::size_t worker = 0; worker < workers_; ++worker) {
-    auto socket = sys::listen_tcp(*endpoint, sys::PortSharing::kShared);
+    auto socket = sys::listen_tcp(*endpoint, sys::PortSharing::kShared, backlog_);
     if (!socket) return tl::unexpected(socket.error());
     *endpoint = sys::local_endpoint(socket->get());  // port 0: the same one for all
     sockets.push_back(std::move(*socket));

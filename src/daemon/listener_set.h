@@ -24,7 +24,8 @@ class ListenerSet {
     std::map<std::string, Endpoint> bound;
   };
 
-  explicit ListenerSet(std::size_t workers) : workers_(workers) {}
+  /// `backlog`: connections that may wait in the kernel for each of an address's sockets.
+  ListenerSet(std::size_t workers, std::uint32_t backlog) : workers_(workers), backlog_(backlog) {}
 
   /// Binds one socket per worker for every address of `config` that is not open yet. The
   /// diagnostics name the line of each address that cannot be had.
@@ -43,6 +44,7 @@ class ListenerSet {
   [[nodiscard]] bool is_port_ours(std::uint16_t port) const;
 
   std::size_t workers_;
+  std::uint32_t backlog_;
   std::map<std::string, Endpoint> open_;
 };
 

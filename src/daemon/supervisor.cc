@@ -74,7 +74,7 @@ ExitCode Supervisor::start() {
     return ExitCode::kUnavailable;
   }
   prober_ = std::make_unique<Prober>(
-      io_, Prober::Options{},
+      io_, Prober::Options{engine_->budget().checks},
       [this](LogLevel level, const std::string& line) { log_.event(level, line); });
   missing_features_ = missing_features();
   engine_->publish(std::move(*prepared), config_, [this] {

@@ -44,9 +44,13 @@ void Supervisor::refuse_reload(Diagnostics diagnostics) {
   ++reloads_refused_;
   ReloadOutcome outcome;
   outcome.generation = generation_;
-  outcome.summary = "refused: generation " + std::to_string(generation_) + " stays in force";
+  const auto errors =
+      std::count_if(diagnostics.begin(), diagnostics.end(),
+                    [](const Diagnostic& each) { return each.severity == Severity::kError; });
+  outcome.summary = std::to_string(errors) + (errors == 1 ? " error" : " errors");
   for (const Diagnostic& each : diagnostics) outcome.diagnostics.push_back(each.to_string());
-  log_.error("reload " + outcome.summary);
+  log_.error("reload refused: " + outcome.summary + "; generation " + std::to_string(generation_) +
+             " stays in force");
   for (const std::string& line : outcome.diagnostics) log_.error(line);
   finish_reload(std::move(outcome));
 }
@@ -87,7 +91,7 @@ void Supervisor::check_servers() {
 
 void Supervisor::finish_reload(ReloadOutcome outcome) {
   sd_notify(0, "READY=1");
-  last_reload_ = outcome.summary;
+  last_reload_ = (outcome.accepted ? "" : "refused: ") + outcome.summary;
   is_reloading_ = false;
   for (const ReloadCallback& done : std::exchange(asked_, {})) done(outcome);
   if (waiting_.empty()) return;

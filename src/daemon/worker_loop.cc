@@ -54,6 +54,7 @@ void WorkerLoop::set_options(const Options& options) noexcept {
   relay_.is_splice_allowed = options.is_splice_allowed;
   sessions_.set_logging(options.is_logging);
   session_limit_ = options.session_limit;
+  listen_backlog_ = options.listen_backlog;
 }
 
 // --- Tables ---
@@ -68,7 +69,6 @@ void WorkerLoop::take_table(proxy::RouteTable& table, std::vector<NewListener> a
   pins_.swap(table);
   for (NewListener& listener : added) {
     doors_.emplace_back(*this, std::move(listener));
-    if (is_paused_) doors_.back().listener.pause();
   }
   for (Door& door : doors_) {
     if (door.held == nullptr) door.route = table.find_listener(door.listener.name());
@@ -147,18 +147,23 @@ WorkerLoop* WorkerLoop::less_busy_peer() noexcept {
   return ours > fewest + std::max(kClearlyBusier, fewest / 10) ? least : nullptr;
 }
 
-void WorkerLoop::keep_to_limit() noexcept {
+proxy::AcceptMode WorkerLoop::accept_mode() const noexcept {
   std::uint64_t sessions = sessions_.count();
   for (const WorkerLoop* peer : peers_) sessions += peer->session_numbers().count();
-  const bool is_full = session_limit_ != 0 && sessions >= session_limit_;
+  if (sessions >= session_limit_) return proxy::AcceptMode::kNone;
+  // Every worker may take its whole queue in one turn before anybody counts again.
+  const std::uint64_t one_turn = listen_backlog_ * (peers_.size() + 1);
+  return session_limit_ - sessions > 2 * one_turn ? proxy::AcceptMode::kMany
+                                                  : proxy::AcceptMode::kOne;
+}
+
+void WorkerLoop::keep_to_limit() noexcept {
+  const proxy::AcceptMode mode = accept_mode();
   // Sessions of other workers end without waking this one.
-  if (is_full) reactor_.timers().arm(recheck_, reactor_.now() + kRecheck);
-  if (is_full == is_paused_) return;
-  is_paused_ = is_full;
-  for (Door& door : doors_) {
-    if (door.held != nullptr) continue;
-    is_full ? door.listener.pause() : door.listener.resume();
-  }
+  if (mode == proxy::AcceptMode::kNone) reactor_.timers().arm(recheck_, reactor_.now() + kRecheck);
+  if (mode == accept_mode_) return;
+  accept_mode_ = mode;
+  for (Door& door : doors_) door.listener.review();
 }
 
 // --- Turns ---

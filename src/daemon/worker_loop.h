@@ -78,7 +78,8 @@ class WorkerLoop final : private reactor::TurnEnd,
   struct Options {
     bool is_splice_allowed = true;
     bool is_logging = true;
-    std::uint64_t session_limit = 0;  ///< of all workers together; beyond it nobody accepts
+    std::uint64_t session_limit = 0;   ///< of all workers together; beyond it nobody accepts
+    std::uint64_t listen_backlog = 0;  ///< connections that the kernel's queue may hold
   };
   void set_options(const Options& options) noexcept;
 
@@ -113,6 +114,7 @@ class WorkerLoop final : private reactor::TurnEnd,
   struct HandOver;
 
   void on_turn_end() noexcept override;
+  [[nodiscard]] proxy::AcceptMode accept_mode() const noexcept override;
   void on_table_returned(proxy::RouteTable& table) noexcept override;
   void on_connection(proxy::Listener& listener, sys::Fd client) noexcept override;
   void on_listener_closed(proxy::Listener& listener) noexcept override;
@@ -139,7 +141,8 @@ class WorkerLoop final : private reactor::TurnEnd,
   std::vector<WorkerLoop*> peers_;
   WorkerNumbers numbers_;
   std::uint64_t session_limit_ = 0;
-  bool is_paused_ = false;
+  std::uint64_t listen_backlog_ = 0;
+  proxy::AcceptMode accept_mode_ = proxy::AcceptMode::kMany;
   reactor::Timer<&WorkerLoop::on_recheck> recheck_{*this};
   std::atomic<bool> is_log_told_{false};
   bool is_stopping_ = false;

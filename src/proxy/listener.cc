@@ -24,7 +24,7 @@ Listener::Listener(reactor::Reactor& reactor, ListenerOwner& owner, std::string 
       name_(std::move(name)),
       fd_(std::move(fd)),
       pauses_(pauses) {
-  reactor_.ring().accept_multishot(accept_, fd_.get());
+  settle();
 }
 
 void Listener::on_accept(uring::Outcome outcome) noexcept {
@@ -35,14 +35,10 @@ void Listener::on_accept(uring::Outcome outcome) noexcept {
   }
 }
 
-void Listener::pause() noexcept {
-  if (std::exchange(is_paused_, true)) return;
-  pauses_.add(1);
-  reactor_.ring().cancel(accept_);
-}
-
-void Listener::resume() noexcept {
-  if (std::exchange(is_paused_, false)) settle();
+void Listener::review() noexcept {
+  if (is_closing_) return;
+  if (accept_.is_in_flight() && owner_.accept_mode() != mode_) reactor_.ring().cancel(accept_);
+  settle();
 }
 
 void Listener::close() noexcept {
@@ -54,21 +50,29 @@ void Listener::close() noexcept {
 
 void Listener::settle() noexcept {
   if (accept_.is_in_flight() || timer_.is_armed()) return;
-  if (is_closing_) {
-    if (!fd_.is_open()) return;
-    accept_rest();
-    fd_.reset();
-    return owner_.on_listener_closed(*this);
-  }
-  if (is_paused_) return;
+  if (is_closing_) return finish_closing();
   if (std::exchange(is_short_, false)) {
     pauses_.add(1);
     return reactor_.timers().arm(timer_, reactor_.now() + kPause);
   }
-  reactor_.ring().accept_multishot(accept_, fd_.get());
+  arm();
 }
 
-void Listener::accept_rest() noexcept {
+void Listener::arm() noexcept {
+  const AcceptMode before = std::exchange(mode_, owner_.accept_mode());
+  switch (mode_) {
+    case AcceptMode::kMany:
+      return reactor_.ring().accept_multishot(accept_, fd_.get());
+    case AcceptMode::kOne:
+      return reactor_.ring().accept(accept_, fd_.get());
+    case AcceptMode::kNone:
+      if (before != AcceptMode::kNone) pauses_.add(1);
+      return;
+  }
+}
+
+void Listener::finish_closing() noexcept {
+  if (!fd_.is_open()) return;
   // Closing a listening socket resets what waits in its queue: those clients have a connection
   // already and are served.
   for (;;) {
@@ -76,9 +80,11 @@ void Listener::accept_rest() noexcept {
     if (client.is_open()) {
       owner_.on_connection(*this, std::move(client));
     } else if (errno != ECONNABORTED && errno != EINTR) {
-      return;
+      break;
     }
   }
+  fd_.reset();
+  owner_.on_listener_closed(*this);
 }
 
 }  // namespace sluice::proxy

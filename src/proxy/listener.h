@@ -1,14 +1,21 @@
 // One listening socket of one worker.
 //
-//   accepting <--> paused (all the sessions it may have, or no descriptors left)
-//       |            |
-//       +--> closing <+   the accept in flight ends; what the queue still holds is accepted; then
-//       the socket closes
+//   accepting (many | one at a time) <--> resting (the process has all the sessions it may have)
+//       |            |                        |
+//       |            +<--> pausing            |   (descriptors ran out all the same: tried again
+//       later)
+//       +--> closing <------------------------+   what the queue still holds is accepted, then it
+//       closes
 //
-// A multishot accept gives one completion per connection. Every worker has its own socket for an
-// address (SO_REUSEPORT), and the kernel spreads connections over them. Thread: its worker's.
+// A multishot accept gives one completion per connection, for as many as the kernel's queue holds:
+// right while there is room for all of them. Near the limit they are taken one by one, so that the
+// limit holds exactly and the rest waits in the queue. The owner says which (`AcceptMode`).
+//
+// Every worker has its own socket for an address (SO_REUSEPORT), and the kernel spreads connections
+// over them. Thread: its worker's.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "reactor/reactor.h"
@@ -20,11 +27,15 @@ namespace sluice::proxy {
 
 class Listener;
 
+enum class AcceptMode : std::uint8_t { kMany, kOne, kNone };
+
 /// Takes the connections and learns when a closing listener is done.
 class ListenerOwner {
  public:
+  /// How much there is room for now.
+  [[nodiscard]] virtual AcceptMode accept_mode() const noexcept = 0;
   virtual void on_connection(Listener& listener, sys::Fd client) noexcept = 0;
-  /// The last call about this listener; it may be destroyed now.
+  /// The last call about this listener; it may be destroyed when the caller has returned.
   virtual void on_listener_closed(Listener& listener) noexcept = 0;
 
  protected:
@@ -39,9 +50,8 @@ class Listener {
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
-  /// Leaves connections in the kernel's queue until `resume()`; those already accepted still come.
-  void pause() noexcept;
-  void resume() noexcept;
+  /// The owner's accept_mode() may have changed.
+  void review() noexcept;
 
   /// Stops accepting. `on_listener_closed()` follows, perhaps at once.
   void close() noexcept;
@@ -51,15 +61,16 @@ class Listener {
  private:
   void on_accept(uring::Outcome outcome) noexcept;
   void on_timer() noexcept {}  // settle() tries again
-  void accept_rest() noexcept;
+  void arm() noexcept;
+  void finish_closing() noexcept;
 
   reactor::Reactor& reactor_;
   ListenerOwner& owner_;
   std::string name_;
   sys::Fd fd_;
   stats::Counter& pauses_;
+  AcceptMode mode_ = AcceptMode::kNone;  ///< of the accept in flight
   bool is_closing_ = false;
-  bool is_paused_ = false;
   bool is_short_ = false;  ///< the last accept found no descriptor
   uring::Op<&Listener::on_accept> accept_{*this};
   reactor::Timer<&Listener::on_timer> timer_{*this};

@@ -10,8 +10,6 @@
 namespace sluice::sys {
 namespace {
 
-constexpr int kBacklog = 65535;  // cut to net.core.somaxconn by the kernel (listen(2))
-
 void set_option(int fd, int level, int name, int value) noexcept {
   // Failure leaves the kernel's default, which every caller can live with.
   static_cast<void>(::setsockopt(fd, level, name, &value, sizeof value));
@@ -37,7 +35,7 @@ std::string bind_remedy(int error) {
 
 }  // namespace
 
-Result<Fd> listen_tcp(const Endpoint& address, PortSharing sharing) {
+Result<Fd> listen_tcp(const Endpoint& address, PortSharing sharing, std::uint32_t backlog) {
   Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
   const auto refused = [&](int error) {
     return fail("cannot listen on " + address.to_string() + ": " + bind_remedy(error));
@@ -48,7 +46,7 @@ Result<Fd> listen_tcp(const Endpoint& address, PortSharing sharing) {
   if (address.family() == AF_INET6) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
   set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
   if (::bind(fd.get(), address.data(), address.size()) != 0) return refused(errno);
-  if (::listen(fd.get(), kBacklog) != 0) return refused(errno);
+  if (::listen(fd.get(), static_cast<int>(backlog)) != 0) return refused(errno);
   return fd;
 }
 

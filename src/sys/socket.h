@@ -20,9 +20,11 @@ enum class Keepalive { kOff, kOn };
 /// Whether other sockets of ours may share the listener's address (SO_REUSEPORT, socket(7)).
 enum class PortSharing { kExclusive, kShared };
 
-/// Binds and listens, non-blocking, with TCP_NODELAY set so that accepted sockets inherit it. Error
+/// Binds and listens, non-blocking, with TCP_NODELAY set so that accepted sockets inherit it.
+/// `backlog`: connections that wait in the kernel; cut to net.core.somaxconn (listen(2)). Error
 /// text names the address and the remedy.
-[[nodiscard]] Result<Fd> listen_tcp(const Endpoint& address, PortSharing sharing);
+[[nodiscard]] Result<Fd> listen_tcp(const Endpoint& address, PortSharing sharing,
+                                    std::uint32_t backlog);
 
 /// A non-blocking TCP socket of the family with TCP_NODELAY; not open on failure, errno says why.
 [[nodiscard]] Fd make_tcp_socket(int family) noexcept;

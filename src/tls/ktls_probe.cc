@@ -54,7 +54,7 @@ struct Loop {
 Loop connect_to_ourselves() {
   Loop loop;
   const auto any = Endpoint::from_ip("127.0.0.1", 0);
-  const auto listener = sys::listen_tcp(*any, sys::PortSharing::kExclusive);
+  const auto listener = sys::listen_tcp(*any, sys::PortSharing::kExclusive, 1);
   if (!listener) return loop;
   const Endpoint address = sys::local_endpoint(listener->get());
   loop.client.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));

@@ -59,6 +59,12 @@ io_uring_sqe& Ring::next_entry(Completion* op) noexcept {
   return *entry;
 }
 
+void Ring::accept(Completion& op, int fd) noexcept {
+  io_uring_sqe& entry = next_entry(&op);
+  io_uring_prep_accept(&entry, fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  io_uring_sqe_set_data(&entry, &op);
+}
+
 void Ring::accept_multishot(Completion& op, int fd) noexcept {
   io_uring_sqe& entry = next_entry(&op);
   io_uring_prep_multishot_accept(&entry, fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -34,6 +34,7 @@ class Ring {
   ~Ring();
 
   // Each of these puts `op` in flight; what completes is the Linux call of the same name.
+  void accept(Completion& op, int fd) noexcept;
   void accept_multishot(Completion& op, int fd) noexcept;
   void connect(Completion& op, int fd, const sockaddr* address, socklen_t size) noexcept;
   /// Bytes arrive in buffers of the group, one completion each, until an end, an error or
