@@ -64,7 +64,7 @@ def everything_is_back(proxy, pid, count, warm_kib):
     first = process.descriptors(pid)
     for _ in range(8):
         proxy.reload()
-    assert process.descriptors(pid) <= first, "a reload leaves no descriptor behind"
+    wait_for(lambda: process.descriptors(pid) <= first, "a reload leaves no descriptor behind")
     assert not [key for key in proxy.reasons() if key[0] in ("internal", "no_server")]
     if not settings.SANITIZED:  # whose allocators keep freed memory on purpose
         grown = process.resident_kib(pid) - warm_kib
@@ -97,7 +97,7 @@ def test_refused_reloads_leave_nothing(proxied, serve):
     proxy.write(config)
     for _ in range(20):
         assert proxy.lbstat("reload", check=False).returncode == 1
-    assert process.descriptors(proxy.pid) <= before
+    wait_for(lambda: process.descriptors(proxy.pid) <= before, "the descriptors are back")
     assert proxy.status()["reloads_refused"] == 20
 
 
@@ -106,7 +106,7 @@ def test_wrk_does_not_notice(proxied):
     with Nginx() as nginx:
         (nginx.files / "x").write_text("x" * 1000)
         proxy, address = proxied(server("web", nginx))
-        load = process.Background(["wrk", "-t2", "-c20", "-d4s", "-H", "Connection: close",
+        load = process.Background(["wrk", "-t2", "-c20", "-d4s", "--timeout", "30s", "-H", "Connection: close",
                                    f"http://{text(address)}/x"], proxy.directory / "wrk")
         reloads = 0
         while load.is_running():

@@ -1,6 +1,6 @@
 """Passive servers: they step in when fewer active ones than standby_min_active are up."""
 
-from harness.clients import ask_name
+from harness.clients import ask_name, connect, ending_of
 from harness.sluice import server
 from harness.thread_server import name_of
 from harness.waiting import wait_for
@@ -44,10 +44,17 @@ def test_standby_min_active(proxied, serve):
     assert answers(address) == {"one", "spare"}
 
 
-def test_standby_also_serves_when_the_active_one_refuses(proxied, serve):
-    """Without a check nothing says that it is down: the retry goes to the spare one."""
-    active = serve(name_of("active"))
+def test_a_refused_connection_is_no_reason(proxied, serve):
+    """Without a check nothing says that the active one is down, so the passive one gets nothing:
+    a standby database must not be written to because the active one was busy for a moment."""
+    active, spare = serve(name_of("active")), serve(name_of("spare"))
     active.stop()
-    spare = server("spare", serve(name_of("spare")), passive=True)
-    _, address = proxied(server("active", active), spare)
-    assert answers(address, 3) == {"spare"}
+    proxy, address = proxied(server("active", active), server("spare", spare, passive=True),
+                             backend_keys={"retries": 0})
+    with connect(address) as client:
+        assert ending_of(client)[0] == b""
+    wait_for(lambda: sum(proxy.reasons().values()) == 1, "it ended")
+    assert {reason for reason, _ in proxy.reasons()} == {"connect_failed"}
+    assert spare.accepted == 0
+    active.start()
+    assert answers(address, 3) == {"active"}

@@ -90,7 +90,7 @@ def test_connect_then_the_next_server(proxied, serve, unanswering):
                              backend_keys={"timeouts": {"connect": "300ms"}})
     assert [ask_name(address) for _ in range(4)] == ["second"] * 4
     assert proxy.server("s1")["retries"] >= 1
-    assert sum(proxy.reasons().values()) == 4
+    wait_for(lambda: sum(proxy.reasons().values()) == 4, "four endings")
 
 
 def test_the_session_shows_connecting(proxied, unanswering):
