@@ -91,6 +91,14 @@ suite_release() {
   run_e2e release 1 1
 }
 
+# The golden files by themselves; `meson test` runs them with every build as one test.
+suite_golden() {
+  count_step "release build" build release || return 1
+  count_xml "golden" "$results/golden.xml" env \
+    SLUICE_BIN="$build_root/release/src/daemon/sluice" "$python" -m pytest -q \
+    -p no:cacheprovider --junitxml="$results/golden.xml" "$tree/tests/golden"
+}
+
 suite_asan() {
   count_step "asan build" build asan || return 1
   run_unit asan
@@ -118,8 +126,10 @@ run_fuzzers() {
     local corpora=("$work")
     [ -d "$tree/tests/fuzz/corpus/${name%_fuzz}" ] &&
       corpora+=("$tree/tests/fuzz/corpus/${name%_fuzz}")
-    count_step "fuzz $name" "$target" -max_total_time="$1" -timeout=5 -rss_limit_mb=1024 \
-      -artifact_prefix="$results/" "${corpora[@]}"
+    local options=(-max_total_time="$1" -timeout=5 -rss_limit_mb=1024 -artifact_prefix="$results/")
+    [ -f "$tree/tests/fuzz/${name%_fuzz}.dict" ] &&
+      options+=(-dict="$tree/tests/fuzz/${name%_fuzz}.dict")
+    count_step "fuzz $name" "$target" "${options[@]}" "${corpora[@]}"
   done
   [ $found = yes ] || count_step "fuzz targets exist" false
 }

@@ -4,11 +4,15 @@ import socket
 import threading
 import time
 
+import pytest
+
 from harness import process
 from harness.addresses import text
 from harness.clients import connect, ending_of, round_trip
 from harness.thread_server import answer_at_end, read_exactly, read_to_end
 from harness.waiting import wait_for
+
+pytestmark = pytest.mark.smoke
 
 
 def test_client_finishes_first(proxied, serve):

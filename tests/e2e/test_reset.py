@@ -13,6 +13,8 @@ from harness.waiting import wait_for
 
 SIZES = [0, 10, 100_000]
 
+pytestmark = pytest.mark.smoke
+
 
 @pytest.mark.parametrize("size", SIZES)
 def test_from_the_server(size, proxied, serve):

@@ -1,8 +1,12 @@
 """Protocols in which the server speaks first, and those in which nobody does for a while."""
 
+import pytest
+
 from harness.clients import connect, round_trip
 from harness.thread_server import echo, read_exactly
 from harness.waiting import wait_for
+
+pytestmark = pytest.mark.smoke
 
 
 def test_banner_before_any_byte_of_the_client(proxied, serve):

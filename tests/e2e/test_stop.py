@@ -3,11 +3,15 @@
 import signal
 import time
 
+import pytest
+
 from harness.addresses import accepts
 from harness.clients import connect, ending_of, round_trip
 from harness.settings import TIME_SCALE
 from harness.thread_server import echo
 from harness.waiting import holds_for, wait_for
+
+pytestmark = pytest.mark.smoke
 
 
 def test_term_without_sessions_is_quick(proxied, serve):

@@ -86,6 +86,7 @@ def test_both_ways(size, splice, proxied, serve):
     transfer(address, server, size, size)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(("up", "down"), [(64 << 20, 0), (0, 64 << 20), (64 << 20, 1000)])
 def test_one_way(up, down, proxied, serve):
     server = serve(partner())
@@ -93,6 +94,7 @@ def test_one_way(up, down, proxied, serve):
     transfer(address, server, volume(up), volume(down) if down > 1000 else down)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("splice", ["auto", "off"])
 def test_slow_readers_on_both_ends(splice, proxied, serve):
     """Small receive buffers and small reads: every path through backpressure. (Buffers smaller
@@ -122,6 +124,7 @@ def test_many_at_once(proxied, serve):
     assert failures == []
 
 
+@pytest.mark.smoke
 def test_a_reader_that_stops_stops_the_writer(proxied, serve):
     """Backpressure: what the client may send before the server reads is bounded, then all of it
     arrives."""
@@ -149,6 +152,7 @@ def test_a_reader_that_stops_stops_the_writer(proxied, serve):
     assert (count, got) == (sent, digest.hexdigest())
 
 
+@pytest.mark.smoke
 def test_bulk_is_spliced_and_chat_is_copied(proxied, serve):
     """The adaptive relay shows what it does: copy at first, splice once it is bulk."""
     stop = threading.Event()
