@@ -38,10 +38,10 @@ std::optional<std::uint32_t> LeastConnections::pick(const Pool& pool,
               .weight = candidate.weight,
               .sessions = candidate.state->sessions().value()};
     const auto order = best ? compare(load, *best) : std::strong_ordering::less;
-    if (order > 0) continue;
+    if (std::is_gt(order)) continue;
     // Those that are not among the least loaded gain credit as well, so the limit is a tight one.
     load.credit = credit_at(place_of(index), load.weight, clock.picks, total) + load.weight;
-    if (order < 0 || load.credit > best->credit) best = load;
+    if (std::is_lt(order) || load.credit > best->credit) best = load;
   }
   if (!best) return std::nullopt;
 

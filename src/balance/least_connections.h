@@ -3,8 +3,9 @@
 // Sessions are those of all workers at this moment, the ones still connecting included, so workers
 // agree on the load. Loads are compared exactly, a/wa < b/wb as a*wb < b*wa. Among servers of the
 // same load it is smooth weighted round robin (rotation.h): an idle backend is used evenly, not
-// from its first server on. A pick looks at every server: about
-// 0.4 us for 100 of them, 4 us for 1,000, 60 us for 10,000.
+// from its first server on.
+//
+// A pick looks at every server: about 0.4 us for 100 of them, 4 us for 1,000, 60 us for 10,000.
 #pragma once
 
 #include <cstdint>

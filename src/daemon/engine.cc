@@ -74,11 +74,11 @@ Result<std::unique_ptr<Engine>> Engine::start(std::optional<int> workers,
     engine->workers_.push_back(std::move(*worker));
   }
   for (const auto& worker : engine->workers_) {
-    std::vector<WorkerLoop*> peers;
+    std::vector<WorkerLoop*> siblings;
     for (const auto& other : engine->workers_) {
-      if (other != worker) peers.push_back(&other->loop());
+      if (other != worker) siblings.push_back(&other->loop());
     }
-    worker->post([peers](WorkerLoop& loop) { loop.set_peers(peers); });
+    worker->post([siblings](WorkerLoop& loop) { loop.set_siblings(siblings); });
   }
   return engine;
 }

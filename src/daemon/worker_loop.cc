@@ -120,10 +120,10 @@ WorkerLoop::Door* WorkerLoop::find_door(const std::string& name) noexcept {
 
 void WorkerLoop::on_connection(proxy::Listener& listener, sys::Fd client) noexcept {
   Door& door = door_of(listener);
-  WorkerLoop* peer = door.held == nullptr ? less_busy_peer() : nullptr;
-  if (peer == nullptr) return begin_session(door, std::move(client));
+  WorkerLoop* sibling = door.held == nullptr ? less_busy_loop() : nullptr;
+  if (sibling == nullptr) return begin_session(door, std::move(client));
   numbers_.handed_over.add(1);
-  peer->mailbox().post(std::make_unique<HandOver>(*peer, listener.name(), std::move(client)));
+  sibling->mailbox().post(std::make_unique<HandOver>(*sibling, listener.name(), std::move(client)));
 }
 
 void WorkerLoop::begin_session(Door& door, sys::Fd client) noexcept {
@@ -133,15 +133,15 @@ void WorkerLoop::begin_session(Door& door, sys::Fd client) noexcept {
                   *door.route);
 }
 
-WorkerLoop* WorkerLoop::less_busy_peer() noexcept {
+WorkerLoop* WorkerLoop::less_busy_loop() noexcept {
   const std::uint64_t ours = sessions_.count();
   WorkerLoop* least = nullptr;
   std::uint64_t fewest = ours;
-  for (WorkerLoop* peer : peers_) {
-    const std::uint64_t theirs = peer->session_numbers().count();
+  for (WorkerLoop* sibling : siblings_) {
+    const std::uint64_t theirs = sibling->session_numbers().count();
     if (theirs < fewest) {
       fewest = theirs;
-      least = peer;
+      least = sibling;
     }
   }
   return ours > fewest + std::max(kClearlyBusier, fewest / 10) ? least : nullptr;
@@ -149,10 +149,10 @@ WorkerLoop* WorkerLoop::less_busy_peer() noexcept {
 
 proxy::AcceptMode WorkerLoop::accept_mode() const noexcept {
   std::uint64_t sessions = sessions_.count();
-  for (const WorkerLoop* peer : peers_) sessions += peer->session_numbers().count();
+  for (const WorkerLoop* sibling : siblings_) sessions += sibling->session_numbers().count();
   if (sessions >= session_limit_) return proxy::AcceptMode::kNone;
   // Every worker may take its whole queue in one turn before anybody counts again.
-  const std::uint64_t one_turn = listen_backlog_ * (peers_.size() + 1);
+  const std::uint64_t one_turn = listen_backlog_ * (siblings_.size() + 1);
   return session_limit_ - sessions > 2 * one_turn ? proxy::AcceptMode::kMany
                                                   : proxy::AcceptMode::kOne;
 }

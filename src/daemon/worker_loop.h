@@ -89,7 +89,7 @@ class WorkerLoop final : private reactor::TurnEnd,
   [[nodiscard]] proxy::SessionSet& sessions() noexcept { return sessions_; }
 
   /// Loops that may take connections from this one; they live as long. Before the first table.
-  void set_peers(std::vector<WorkerLoop*> peers) { peers_ = std::move(peers); }
+  void set_siblings(std::vector<WorkerLoop*> siblings) { siblings_ = std::move(siblings); }
 
   // Any thread.
   [[nodiscard]] const reactor::Reactor& reactor() const noexcept { return reactor_; }
@@ -121,7 +121,7 @@ class WorkerLoop final : private reactor::TurnEnd,
 
   void close_door(Door& door) noexcept;
   void begin_session(Door& door, sys::Fd client) noexcept;
-  [[nodiscard]] WorkerLoop* less_busy_peer() noexcept;
+  [[nodiscard]] WorkerLoop* less_busy_loop() noexcept;
   void keep_to_limit() noexcept;
   void on_recheck() noexcept {}  // the turn that it makes looks again
   [[nodiscard]] Door& door_of(const proxy::Listener& listener) noexcept;
@@ -138,7 +138,7 @@ class WorkerLoop final : private reactor::TurnEnd,
   std::list<Door> doors_;
   std::list<Door>
       closed_doors_;  ///< freed at the end of the turn, when no caller of theirs is on the stack
-  std::vector<WorkerLoop*> peers_;
+  std::vector<WorkerLoop*> siblings_;
   WorkerNumbers numbers_;
   std::uint64_t session_limit_ = 0;
   std::uint64_t listen_backlog_ = 0;

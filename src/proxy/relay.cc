@@ -36,13 +36,10 @@ void RelayContext::end_turn() noexcept {
   }
 }
 
-Relay::Relay(RelayContext& context, RelayHost& host, Run& run, Ends ends, stats::Counter& first,
-             stats::Counter& second) noexcept
+Relay::Relay(RelayContext& context, RelayHost& host, Run& run, Ends ends) noexcept
     : context_(context),
       host_(host),
       run_(run),
-      first_counter_(first),
-      second_counter_(second),
       last_activity_(context.reactor.now()),
       ends_(ends) {}
 
@@ -147,8 +144,8 @@ void Relay::fail_sink() noexcept {
 
 void Relay::note_arrival(std::uint32_t count) noexcept {
   bytes_ += count;
-  first_counter_.add(count);
-  second_counter_.add(count);
+  ends_.frontend_bytes.add(count);
+  ends_.server_bytes.add(count);
   last_activity_ = context_.reactor.now();
   if (run_.speaker != this) run_ = {this, 0};
   run_.bytes += count;

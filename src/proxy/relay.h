@@ -80,14 +80,15 @@ class Relay final : public base::ListHook<> {
   /// Bytes a spliced direction moves in one turn before others get theirs.
   static constexpr std::uint32_t kTurnBudget = 2 * 1024 * 1024;
 
+  /// The descriptors stay the session's; the counters count bytes as they arrive.
   struct Ends {
     int source;
     int sink;
+    stats::Counter& frontend_bytes;
+    stats::Counter& server_bytes;
   };
 
-  /// The descriptors stay the session's. `first` and `second` count the bytes as they arrive.
-  Relay(RelayContext& context, RelayHost& host, Run& run, Ends ends, stats::Counter& first,
-        stats::Counter& second) noexcept;
+  Relay(RelayContext& context, RelayHost& host, Run& run, Ends ends) noexcept;
   /// Must be quiet.
   ~Relay();
 
@@ -148,8 +149,6 @@ class Relay final : public base::ListHook<> {
   RelayContext& context_;
   RelayHost& host_;
   Run& run_;
-  stats::Counter& first_counter_;
-  stats::Counter& second_counter_;
   base::TimePoint last_activity_;
   std::uint64_t bytes_ = 0;
   Ends ends_;

@@ -166,10 +166,10 @@ void Session::begin_relaying() noexcept {
   auto& ours = frontend_.state->traffic(context_.worker);
   auto& theirs = server()->slot(context_.worker).traffic;
   RelayHost& host = *this;
-  upstream_.emplace(context_.relay, host, run_, Relay::Ends{client_.get(), server_.get()},
-                    ours.bytes_in, theirs.bytes_in);
-  downstream_.emplace(context_.relay, host, run_, Relay::Ends{server_.get(), client_.get()},
-                      ours.bytes_out, theirs.bytes_out);
+  upstream_.emplace(context_.relay, host, run_,
+                    Relay::Ends{client_.get(), server_.get(), ours.bytes_in, theirs.bytes_in});
+  downstream_.emplace(context_.relay, host, run_,
+                      Relay::Ends{server_.get(), client_.get(), ours.bytes_out, theirs.bytes_out});
   upstream_->advance();
   downstream_->advance();
   check_quietness();
