@@ -76,7 +76,8 @@ TEST(Name, IsFitForUrlsAndColumns) {
   EXPECT_TRUE(parse_name(std::string(128, 'n')));
   for (const std::string& text :
        {std::string(), std::string("a b"), std::string("a/b"), std::string("caf\xC3\xA9"),
-        std::string("a\nb"), std::string("a\0b", 3), std::string(129, 'n')}) {
+        std::string("a\nb"), std::string("a\0b", 3), std::string("."), std::string(".."),
+        std::string(129, 'n')}) {
     EXPECT_FALSE(parse_name(text)) << text;
   }
 }
