@@ -1,10 +1,12 @@
 """All measurements of a run of bench/run: scenarios, rounds, and the order of the subjects."""
 
+import dataclasses
 import sys
 
 from .measure import measure
 from .programs import ProgramError
 from .subjects import DIRECT
+from .syscalls import CountError
 
 
 def order_in_round(subjects, number):
@@ -28,12 +30,14 @@ def run_scenario(scenario, subjects, rounds, bench):
         subjects = [subject for subject in subjects if subject != DIRECT]
     results, errors = [], []
     for number in range(rounds):
+        if number == 1:  # the number of system calls hardly varies: one round is enough
+            bench = dataclasses.replace(bench, counts_syscalls=False)
         numbers = {}
         for subject in order_in_round(subjects, number):
             name = name_of(subject)
             try:
                 numbers[name] = measure(scenario, subject, bench)
-            except (ProgramError, OSError) as error:
+            except (ProgramError, CountError, OSError) as error:
                 errors.append(f"{scenario.name}, round {number + 1}, {name}: {error}")
                 print("bench: " + errors[-1], file=sys.stderr)
         results.append(numbers)

@@ -7,7 +7,8 @@ import os
 import resource
 import sys
 
-from . import build, campaign, machine, plots, report, selftest, stats, subjects
+from . import (build, campaign, machine, network, plots, report, selftest, stats, subjects,
+               syscalls)
 from .measure import Bench
 from .scenario import ScenarioError, load_all
 
@@ -33,10 +34,16 @@ def parse(arguments):
     parser.add_argument("--haproxy", default="/usr/sbin/haproxy", metavar="PATH")
     parser.add_argument("--no-direct", action="store_true",
                         help="leave out the runs without any proxy")
+    parser.add_argument("--no-syscalls", action="store_true",
+                        help="do not count system calls (which needs perf)")
+    parser.add_argument("--host-network", action="store_true",
+                        help="measure on the machine's loopback, not in fresh namespaces")
     parser.add_argument("--proxy-cpus", metavar="LIST", help="default: the last processor")
     parser.add_argument("--load-cpus", metavar="LIST", help="default: all the others")
     parser.add_argument("--build", default=os.path.join(build.ROOT, "build"), metavar="FOLDER")
     parser.add_argument("--output", metavar="FOLDER", help="default: bench/results/DATE")
+    parser.add_argument("--publish", action="store_true",
+                        help="also put the tables into bench/README.md and the plots beside it")
     parser.add_argument("--list", action="store_true", help="print the scenarios and end")
     parser.add_argument("--self-test", action="store_true",
                         help="check the harness itself, in seconds, and end")
@@ -107,7 +114,10 @@ def bench_of(options):
     proxy_cpus, load_cpus = split_processors(options)
     bench = Bench(build=os.path.abspath(options.build), proxy_cpus=proxy_cpus,
                   load_cpus=load_cpus, seconds=options.seconds or preset["seconds"],
-                  warmup=options.warmup or preset["warmup"])
+                  warmup=options.warmup or preset["warmup"],
+                  has_own_network=not options.host_network and network.can_be_fresh(),
+                  counts_syscalls=(not options.quick and not options.no_syscalls
+                                   and syscalls.is_possible()))
     return bench, rounds
 
 
@@ -126,6 +136,7 @@ def result_of(options, chosen, bench, rounds, wanted):
         "format": FORMAT, "machine": about, "subjects": known, "peers": peers,
         "settings": {"rounds": rounds, "seconds": bench.seconds, "warmup": bench.warmup,
                      "proxy_cpus": sorted(bench.proxy_cpus), "load_cpus": sorted(bench.load_cpus),
+                     "has_own_network": bench.has_own_network,
                      "build": build.options(bench.build)},
         "scenarios": scenarios, "errors": errors, "summary": stats.summary(scenarios, peers),
     }
@@ -143,6 +154,19 @@ def write(result, folder):
     print(text)
     for written in [path, *plots.draw(result, folder)]:
         print(written)
+
+
+def publish(result):
+    """Puts the report into bench/README.md and the plots into bench/plots/."""
+    bench_folder = os.path.join(build.ROOT, "bench")
+    plot_folder = os.path.join(bench_folder, "plots")
+    os.makedirs(plot_folder, exist_ok=True)
+    drawn = [os.path.relpath(path, bench_folder) for path in plots.draw(result, plot_folder)]
+    readme = os.path.join(bench_folder, "README.md")
+    with open(readme, encoding="utf-8") as file:
+        text = file.read()
+    with open(readme, "w", encoding="utf-8") as file:
+        file.write(report.replace_results(text, report.markdown(result, heading="###"), drawn))
 
 
 def main(arguments):
@@ -170,4 +194,6 @@ def main(arguments):
     result = result_of(options, chosen, bench, rounds, wanted)
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     write(result, options.output or os.path.join(build.ROOT, "bench", "results", stamp))
+    if options.publish:
+        publish(result)
     return 1 if result["errors"] else 0

@@ -4,10 +4,11 @@ import contextlib
 import dataclasses
 import tempfile
 
-from . import proc
+from . import network, proc
 from .loadgen import Backend, Load
 from .proxy import Proxy
 from .subjects import DIRECT
+from .syscalls import SyscallCounter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +18,9 @@ class Bench:
     proxy_cpus: frozenset
     load_cpus: frozenset
     seconds: float        # length of the measured run
-    warmup: float         # length of the run before it
+    warmup: float         # length of the run before it, and of the one that counts system calls
+    has_own_network: bool = False  # each measurement in a network namespace of its own
+    counts_syscalls: bool = False  # one more run, under perf
 
 
 @dataclasses.dataclass
@@ -71,6 +74,8 @@ def _stage(scenario, subject, bench):
 
 def measure(scenario, subject, bench):
     """The numbers of one measurement as a flat dictionary; all of them plain numbers."""
+    if bench.has_own_network:
+        network.enter_fresh()
     if scenario.measure == "memory":
         return _measure_memory(scenario, subject, bench)
     return _measure_cpu(scenario, subject, bench)
@@ -90,7 +95,16 @@ def _measure_cpu(scenario, subject, bench):
         # What lies unread in the load generator's sockets has passed through the proxy.
         report["bytes_received"] += load.queued_bytes() - queued
         used = _difference(before, _snapshot(proxy, load_pids, bench))
-    return _per_unit(scenario, report, used)
+        numbers = _per_unit(scenario, report, used)
+        if proxy and bench.counts_syscalls:
+            numbers["syscalls_per_unit"] = _syscalls_per_unit(scenario, proxy, load, bench)
+    return numbers
+
+
+def _syscalls_per_unit(scenario, proxy, load, bench):
+    with SyscallCounter(proxy.pids()) as counter:
+        report, calls = counter.count(lambda: load.run(bench.warmup))
+    return calls / scenario.work(report)
 
 
 def _per_unit(scenario, report, used):
@@ -120,7 +134,9 @@ def _per_unit(scenario, report, used):
 
 def _measure_memory(scenario, subject, bench):
     """Memory a session holds after it was opened, and after it was used once; then every session
-    is used once more, which proves that all of them were there."""
+    is used once more, which proves that all of them were there. What the kernel holds is known for
+    the whole machine only: the sockets of all ends, and whatever else happened meanwhile."""
+    kernel_before = proc.kernel_slab_bytes()
     with _stage(scenario, subject, bench) as (_, proxy, load, empty):
         if proxy is None:
             return {}
@@ -129,7 +145,7 @@ def _measure_memory(scenario, subject, bench):
         load.once()
         proxy.settle()
         used = proc.memory(proxy.pids()) - empty
-        kernel = proc.kernel_tcp_bytes()
+        kernel = proc.kernel_slab_bytes() - kernel_before
         load.once()
     sessions = scenario.connections
     return {
@@ -138,5 +154,5 @@ def _measure_memory(scenario, subject, bench):
         "opened_bytes_per_session": opened.pss / sessions,
         "descriptors_per_session": used.descriptors / sessions,
         "empty_bytes": empty.pss,
-        "kernel_tcp_bytes": kernel,
+        "kernel_bytes_per_session": kernel / sessions,
     }

@@ -11,7 +11,6 @@ import time
 
 CPUCLOCK_SCHED = 2
 TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def tree(pid):
@@ -104,10 +103,7 @@ def processor_seconds(cpus):
     return busy * TICK_SECONDS, stolen * TICK_SECONDS
 
 
-def kernel_tcp_bytes():
-    """Memory of all TCP sockets of this network namespace's machine, from /proc/net/sockstat."""
-    with open("/proc/net/sockstat", encoding="utf-8") as sockstat:
-        for line in sockstat:
-            if line.startswith("TCP:"):
-                return int(line.split()[-1]) * PAGE_BYTES
-    return 0
+def kernel_slab_bytes():
+    """Memory of the kernel's own objects, sockets and io_uring requests among them, of the whole
+    machine."""
+    return _status_sum("/proc/meminfo", {"Slab"}) * 1024

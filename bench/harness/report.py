@@ -58,9 +58,10 @@ def memory_table(result):
     rows = []
     for name, scenario in _of_measure(result, "memory").items():
         for metric, label in (("bytes_per_session", "used once, then idle"),
-                              ("opened_bytes_per_session", "opened, never used")):
+                              ("opened_bytes_per_session", "opened, never used"),
+                              ("kernel_bytes_per_session", "in the kernel, both sides")):
             value = stats.of(scenario, "sluice", metric)
-            target = scenario["target"]
+            target = scenario["target"] if metric != "kernel_bytes_per_session" else None
             rows.append([name, label]
                         + [_cell(stats.of(scenario, proxy, metric)) for proxy in proxies]
                         + [_number(target) if target else "–", stats.verdict(value, target)])
@@ -82,39 +83,59 @@ def detail_table(result):
             rows.append([
                 name, subject, f"{show('throughput')} × {scenario['unit']}",
                 show("latency_p50_us"), show("latency_p99_us"), show("latency_p99_9_us"),
-                show("voluntary_per_unit"), show("involuntary_per_unit"),
+                show("syscalls_per_unit"), show("voluntary_per_unit"),
+                show("involuntary_per_unit"),
                 show("proxy_load", 100), show("load_load", 100), show("foreign_load", 100),
                 f"{cpu.relative * 100:.0f}" if cpu.median else "–"])
     return _table(["scenario", "subject", "a second", "p50 µs", "p99 µs", "p99.9 µs",
-                   "waits a unit", "preempted a unit", "proxy core %", "load core %", "others %",
-                   "spread %"], rows)
+                   "calls a unit", "waits a unit", "preempted a unit", "proxy core %",
+                   "load core %", "others %", "spread %"], rows)
 
 
-def markdown(result):
-    """The whole report."""
+BEGIN, END = "<!-- results begin -->", "<!-- results end -->"
+
+
+def replace_results(text, table, pictures):
+    """`text` with the report and the pictures between the two marks, which must be there."""
+    before, _, rest = text.partition(BEGIN)
+    _, mark, after = rest.partition(END)
+    if not mark:
+        raise ValueError(f"no line {BEGIN} with a line {END} behind it")
+    shown = "".join(f"\n![{path}]({path})\n" for path in pictures)
+    return f"{before}{BEGIN}\n{table}{shown}{mark}{after}"
+
+
+def markdown(result, heading="#"):
+    """The whole report; `heading` is its level, `#` or more of them."""
     machine, settings = result["machine"], result["settings"]
     programs = "".join(f"- {name}: {about['version']}\n"
                        for name, about in result["subjects"].items() if about["version"])
     errors = "".join(f"- {error}\n" for error in result["errors"])
-    failed = f"\n## Failed measurements\n\n{errors}" if errors else ""
-    return f"""# Benchmark of {machine['date']}
+    network = (
+        "each measurement in a network namespace of its own" if settings["has_own_network"]
+        else "all measurements on the machine's own loopback")
+    failed = f"\n{heading}# Failed measurements\n\n{errors}" if errors else ""
+    return f"""{heading} Benchmark of {machine['date']}
 
 - {machine['processor']}, {machine['processors']} processors, Linux {machine['kernel']}
 - commit {machine['commit']}, built as {settings['build']['buildtype']}
 - {settings['rounds']} rounds of {settings['seconds']} s after {settings['warmup']} s to warm up
+- {network}
 - proxy on processors {settings['proxy_cpus']}, load and backend on {settings['load_cpus']}
 - load average at the start {machine['load_average'][0]:.2f}
 {programs}
-## CPU seconds of the proxy per unit of work
+{heading}# CPU seconds of the proxy per unit of work
 
 Median ±MAD over the rounds. The ratio is Sluice's median to that of the better peer, with the
 range of the rounds.
 
 {cpu_table(result)}
-## Process memory per idle session
+{heading}# Process memory per idle session
 
 {memory_table(result)}
-## Throughput, latency, switches, and the noise of the machine
+The kernel's part is that of the whole machine: client, proxy and server ends together.
+
+{heading}# Throughput, latency, switches, and the noise of the machine
 
 `others %` is what anything but the proxy used of the proxy's processor, `spread %` half the range
 of the CPU per unit over the rounds: where they are high, the numbers are the machine's.

@@ -30,7 +30,8 @@ def result_with(names):
     return {"machine": {"date": "today", "processor": "one", "processors": 2, "kernel": "6.1",
                         "commit": "abc", "load_average": [0.5, 0, 0]},
             "settings": {"rounds": 3, "seconds": 1, "warmup": 1, "proxy_cpus": [1],
-                         "load_cpus": [0], "build": {"buildtype": "release"}},
+                         "load_cpus": [0], "has_own_network": True,
+                         "build": {"buildtype": "release"}},
             "subjects": {name: {"version": name + " 1"} for name in names}, "peers": peers,
             "scenarios": scenarios, "errors": [], "summary": stats.summary(scenarios, peers)}
 
@@ -105,6 +106,19 @@ class ReportTest(unittest.TestCase):
     def test_peers_alone_have_no_ratio(self):
         text = report.markdown(result_with(["nginx", "haproxy"]))
         self.assertIn("| nginx | – | 0.50 |  |", text)
+
+    def test_readme_gets_the_results_between_its_marks(self):
+        text = f"head\n{report.BEGIN}\nold\n{report.END}\ntail\n"
+        table = report.markdown(result_with(["nginx"]), heading="###")
+        self.assertTrue(table.startswith("### Benchmark"))
+        self.assertIn("\n#### CPU seconds", table)
+        new = report.replace_results(text, table, ["plots/cpu.svg"])
+        self.assertNotIn("old", new)
+        self.assertTrue(new.startswith(f"head\n{report.BEGIN}\n### Benchmark"))
+        self.assertTrue(new.endswith(f"![plots/cpu.svg](plots/cpu.svg)\n{report.END}\ntail\n"))
+        self.assertEqual(report.replace_results(new, table, ["plots/cpu.svg"]), new)
+        with self.assertRaises(ValueError):
+            report.replace_results("no marks", table, [])
 
     def test_summary_holds_the_judgement(self):
         short = result_with(["sluice", "nginx"])["summary"]
