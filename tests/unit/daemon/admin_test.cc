@@ -89,7 +89,8 @@ TEST_F(AdminServerTest, TheTcpAddressIsReadOnly) {
 }
 
 TEST_F(AdminServerTest, ATakenPortLeavesNothingBehind) {
-  const auto taken = sys::listen_tcp(*Endpoint::parse("127.0.0.1:0"), sys::PortSharing::kExclusive);
+  const auto taken =
+      sys::listen_tcp(*Endpoint::parse("127.0.0.1:0"), sys::PortSharing::kExclusive, 1);
   ASSERT_TRUE(taken);
   AdminConfig wanted = config();
   wanted.listen = listen("127.0.0.1", sys::local_endpoint(taken->get()).port());
