@@ -57,7 +57,8 @@ class SyscallCounter:
     def close(self):
         if self.perf.poll() is None:
             self.perf.kill()
-        self.perf.communicate()
+        self.perf.wait()
+        self.perf.stderr.close()
         os.close(self.orders)
         os.close(self.answers)
 
