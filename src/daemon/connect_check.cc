@@ -130,7 +130,7 @@ void ConnectCheck::on_timeout() {
   finish({CheckVerdict::kFailed, "timeout after " + setting_text(timeout_)});
 }
 
-void ConnectCheck::finish(CheckResult result) {
+void ConnectCheck::finish(const CheckResult& result) {
   const Done done = std::exchange(done_, nullptr);
   cancel();
   if (done) done(result);

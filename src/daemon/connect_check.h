@@ -53,7 +53,7 @@ class ConnectCheck : public std::enable_shared_from_this<ConnectCheck> {
   [[nodiscard]] bool open(sys::Fd fd, int family);
   void on_connected(const boost::system::error_code& error);
   void on_timeout();
-  void finish(CheckResult result);
+  void finish(const CheckResult& result);
 
   boost::asio::ip::tcp::socket socket_;
   boost::asio::steady_timer timer_;

@@ -158,12 +158,11 @@ proxy::AcceptMode WorkerLoop::accept_mode() const noexcept {
 }
 
 void WorkerLoop::keep_to_limit() noexcept {
-  const proxy::AcceptMode mode = accept_mode();
-  // Sessions of other workers end without waking this one.
-  if (mode == proxy::AcceptMode::kNone) reactor_.timers().arm(recheck_, reactor_.now() + kRecheck);
-  if (mode == accept_mode_) return;
-  accept_mode_ = mode;
   for (Door& door : doors_) door.listener.review();
+  // Sessions of other workers end without waking this one.
+  if (accept_mode() == proxy::AcceptMode::kNone) {
+    reactor_.timers().arm(recheck_, reactor_.now() + kRecheck);
+  }
 }
 
 // --- Turns ---

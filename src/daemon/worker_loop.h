@@ -142,7 +142,6 @@ class WorkerLoop final : private reactor::TurnEnd,
   WorkerNumbers numbers_;
   std::uint64_t session_limit_ = 0;
   std::uint64_t listen_backlog_ = 0;
-  proxy::AcceptMode accept_mode_ = proxy::AcceptMode::kMany;
   reactor::Timer<&WorkerLoop::on_recheck> recheck_{*this};
   std::atomic<bool> is_log_told_{false};
   bool is_stopping_ = false;

@@ -37,8 +37,10 @@ void Listener::on_accept(uring::Outcome outcome) noexcept {
 
 void Listener::review() noexcept {
   if (is_closing_) return;
-  if (accept_.is_in_flight() && owner_.accept_mode() != mode_) reactor_.ring().cancel(accept_);
-  settle();
+  if (!accept_.is_in_flight()) return settle();
+  // An accept of one that waits does no harm when there is room for many.
+  const AcceptMode wanted = owner_.accept_mode();
+  if (wanted != mode_ && wanted != AcceptMode::kMany) reactor_.ring().cancel(accept_);
 }
 
 void Listener::close() noexcept {

@@ -50,7 +50,8 @@ class Listener {
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
-  /// The owner's accept_mode() may have changed.
+  /// The owner's accept_mode() may have changed. Once a turn: a listener that rests is woken by
+  /// nothing else.
   void review() noexcept;
 
   /// Stops accepting. `on_listener_closed()` follows, perhaps at once.
