@@ -42,7 +42,7 @@ EngineBudget share_out(std::size_t descriptors, std::size_t workers) {
   budget.pipes_per_worker = std::min(kMostPipesPerWorker, free / 16 / workers);
   budget.sessions = std::max<std::size_t>(1, free / 2 - budget.pipes_per_worker * workers);
   budget.backlog =
-      static_cast<std::uint32_t>(std::clamp<std::size_t>(budget.sessions / 8, 64, 4096));
+      static_cast<std::uint32_t>(std::clamp<std::size_t>(budget.sessions / 8, 1024, 4096));
   budget.checks = reserved / 3;
   return budget;
 }
