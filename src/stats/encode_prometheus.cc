@@ -85,7 +85,7 @@ constexpr Series<GenerationRow> kGenerationSeries[] = {
 };
 
 constexpr Series<FrontendRow> kFrontendSeries[] = {
-    {"sluice_frontend_sessions", "Sessions now.", kGauge, &FrontendRow::current},
+    {"sluice_frontend_current_sessions", "Sessions now.", kGauge, &FrontendRow::current},
     {"sluice_frontend_sessions_max", "Highest number of sessions at one time.", kGauge,
      &FrontendRow::max},
     {"sluice_frontend_sessions_total", "Sessions begun.", kCounter, &FrontendRow::total},
@@ -101,7 +101,7 @@ constexpr Series<BackendRow> kBackendSeries[] = {
     {"sluice_backend_servers", "Servers configured.", kGauge, &BackendRow::servers},
     {"sluice_backend_servers_up", "Servers able to take traffic, passive ones included.", kGauge,
      &BackendRow::servers_up},
-    {"sluice_backend_sessions", "Sessions now.", kGauge, &BackendRow::current},
+    {"sluice_backend_current_sessions", "Sessions now.", kGauge, &BackendRow::current},
     {"sluice_backend_sessions_max", "Highest number of sessions at one time.", kGauge,
      &BackendRow::max},
     {"sluice_backend_sessions_total", "Sessions begun.", kCounter, &BackendRow::total},
@@ -115,7 +115,7 @@ constexpr Series<BackendRow> kBackendSeries[] = {
 
 constexpr Series<ServerRow> kServerSeries[] = {
     {"sluice_server_weight", "Weight in force.", kGauge, &ServerRow::weight},
-    {"sluice_server_sessions", "Sessions now.", kGauge, &ServerRow::current},
+    {"sluice_server_current_sessions", "Sessions now.", kGauge, &ServerRow::current},
     {"sluice_server_sessions_max", "Highest number of sessions at one time.", kGauge,
      &ServerRow::max},
     {"sluice_server_sessions_total", "Sessions begun.", kCounter, &ServerRow::total},
@@ -135,7 +135,7 @@ constexpr Series<ReasonRow> kReasonSeries[] = {
 };
 
 constexpr Series<WorkerRow> kWorkerSeries[] = {
-    {"sluice_worker_sessions", "Sessions now.", kGauge, &WorkerRow::sessions},
+    {"sluice_worker_current_sessions", "Sessions now.", kGauge, &WorkerRow::sessions},
     {"sluice_worker_sessions_total", "Sessions accepted.", kCounter, &WorkerRow::total},
     {"sluice_worker_handed_over_total", "Sessions given to a less busy worker.", kCounter,
      &WorkerRow::handed_over},

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -144,6 +145,33 @@ TEST(EncodePrometheus, HistogramsAreCumulative) {
                   R"(sluice_connect_time_seconds_bucket{le="0.001"} 5)",
                   R"(sluice_connect_time_seconds_bucket{le="0.01"} 5)",
                   R"(sluice_connect_time_seconds_bucket{le="+Inf"} 7)"));
+}
+
+/// In OpenMetrics the family of a counter is its name without _total, so a gauge of that name would
+/// be the same family (prometheus.io, specs/om/open_metrics_spec, "MetricFamily").
+TEST(EncodePrometheus, NoTwoFamiliesShareAName) {
+  Metrics metrics;
+  metrics.status.generations.resize(1);
+  metrics.status.frontends.resize(1);
+  metrics.status.backends.resize(1);
+  metrics.status.workers.resize(1);
+  metrics.servers.resize(1);
+  metrics.reasons.resize(1);
+  metrics.connect_time = metrics.session_time = {{1}, {0, 0}, 0};
+  std::istringstream text(encode_prometheus(metrics));
+  std::set<std::string> names;
+  std::string hash, kind, name, rest;
+  for (std::string line; std::getline(text, line);) {
+    std::istringstream words(line);
+    words >> hash >> kind >> name >> rest;
+    if (hash != "#" || kind != "TYPE") continue;
+    if (rest == "counter") {
+      ASSERT_THAT(name, testing::EndsWith("_total"));
+      name.erase(name.size() - 6);
+    }
+    EXPECT_TRUE(names.insert(name).second) << name;
+  }
+  EXPECT_GT(names.size(), 50U);
 }
 
 TEST(EncodePrometheus, WhatDoesNotExistHasNoFamily) {
