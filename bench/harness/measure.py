@@ -3,9 +3,11 @@
 import contextlib
 import dataclasses
 import tempfile
+import time
 
 from . import network, proc
 from .loadgen import Backend, Load
+from .programs import ProgramError
 from .proxy import Proxy
 from .subjects import DIRECT
 from .syscalls import SyscallCounter
@@ -26,6 +28,7 @@ class Bench:
 @dataclasses.dataclass
 class Snapshot:
     """Clocks and counters at one moment, all growing."""
+    wall: float
     proxy_cpu: float
     proxy_user: float
     proxy_system: float
@@ -42,6 +45,7 @@ def _snapshot(proxy, load_pids, bench):
     switches = [proc.switches(pid) for pid in pids]
     busy, stolen = proc.processor_seconds(bench.proxy_cpus)
     return Snapshot(
+        wall=time.monotonic(),
         proxy_cpu=sum(proc.cpu_seconds(pid) for pid in pids),
         proxy_user=sum(user for user, _ in splits),
         proxy_system=sum(system for _, system in splits),
@@ -92,10 +96,9 @@ def _measure_cpu(scenario, subject, bench):
         report = load.run(bench.seconds)
         if proxy:
             proxy.settle()
-        # What lies unread in the load generator's sockets has passed through the proxy.
-        report["bytes_received"] += load.queued_bytes() - queued
+        queued = load.queued_bytes() - queued
         used = _difference(before, _snapshot(proxy, load_pids, bench))
-        numbers = _per_unit(scenario, report, used)
+        numbers = _per_unit(scenario, report, used, queued)
         if proxy and bench.counts_syscalls:
             numbers["syscalls_per_unit"] = _syscalls_per_unit(scenario, proxy, load, bench)
     return numbers
@@ -107,23 +110,26 @@ def _syscalls_per_unit(scenario, proxy, load, bench):
     return calls / scenario.work(report)
 
 
-def _per_unit(scenario, report, used):
-    work = scenario.work(report)
+def _per_unit(scenario, report, used, queued):
+    """The numbers of a run; `queued` is by how many bytes more lie unread in the load generator's
+    sockets after it than before: they have passed through the proxy too."""
+    done = scenario.work(report)
+    work = scenario.work({**report, "bytes_received": report["bytes_received"] + queued})
     if work <= 0:
-        raise RuntimeError(f"{scenario.name}: no work was done")
-    seconds = report["seconds"]
+        raise ProgramError(f"{scenario.name}: no work was done")
+    seconds, wall = report["seconds"], used["wall"]
     numbers = {
         "work": work,
         "seconds": seconds,
-        "throughput": work / seconds,
+        "throughput": done / seconds,
         "cpu_per_unit": used["proxy_cpu"] / work,
         "user_share": used["proxy_user"] / max(used["proxy_user"] + used["proxy_system"], 1e-9),
         "voluntary_per_unit": used["voluntary"] / work,
         "involuntary_per_unit": used["involuntary"] / work,
-        "proxy_load": used["proxy_cpu"] / seconds,
-        "load_load": used["load_cpu"] / seconds,
-        "foreign_load": max(0.0, used["core_busy"] - used["proxy_cpu"]) / seconds,
-        "stolen_load": used["core_stolen"] / seconds,
+        "proxy_load": used["proxy_cpu"] / wall,
+        "load_load": used["load_cpu"] / wall,
+        "foreign_load": max(0.0, used["core_busy"] - used["proxy_cpu"]) / wall,
+        "stolen_load": used["core_stolen"] / wall,
         "missed": report["missed"],
     }
     if scenario.has_latency:
