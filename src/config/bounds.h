@@ -11,8 +11,8 @@
 
 namespace sluice::config {
 
-inline constexpr std::size_t kMaxFileBytes = 3 * 1024 * 1024;
-inline constexpr std::size_t kMaxCertificateFileBytes = 1024 * 1024;
+inline constexpr std::size_t kMaxFileBytes = std::size_t{3} * 1024 * 1024;
+inline constexpr std::size_t kMaxCertificateFileBytes = std::size_t{1024} * 1024;
 
 /// Tokens that yaml-cpp may have to make of a file, as check_text() estimates them.
 inline constexpr std::size_t kMaxTokens = 600'000;

@@ -84,7 +84,7 @@ bool run_parser(const SourceText& source, TreeBuilder& builder, Report& report) 
 
 }  // namespace
 
-const Entry* Node::find(std::string_view key) const {
+const Entry* TreeNode::find(std::string_view key) const {
   const auto found = std::find_if(entries.begin(), entries.end(),
                                   [key](const Entry& entry) { return entry.key == key; });
   return found == entries.end() ? nullptr : &*found;

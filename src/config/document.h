@@ -18,12 +18,12 @@ namespace sluice::config {
 
 enum class NodeKind : std::uint8_t { kNull, kScalar, kMapping, kSequence };
 
-struct Node;
+struct TreeNode;
 
 /// A node at a place. `offset` is where a person would look for it: a scalar's or an alias's first
 /// character, but the key of a mapping, a list or of nothing.
 struct Value {
-  const Node* node = nullptr;
+  const TreeNode* node = nullptr;
   Offset offset = 0;
 };
 
@@ -34,7 +34,7 @@ struct Entry {
   Value value;
 };
 
-struct Node {
+struct TreeNode {
   NodeKind kind = NodeKind::kNull;
   bool is_plain = false;            ///< scalar without quotes
   std::uint32_t expanded_size = 1;  ///< nodes from here down, aliases followed
@@ -50,7 +50,7 @@ struct Node {
 
 /// The tree owns its nodes; movable.
 struct Document {
-  std::deque<Node> nodes;
+  std::deque<TreeNode> nodes;
   Value root;
 };
 

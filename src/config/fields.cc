@@ -70,7 +70,7 @@ void report_missing_key(Context& context, Offset offset, std::string_view owner,
   context.error(offset, "missing: " + std::string(owner) + " needs " + quote(name));
 }
 
-bool is_misspelt_in(const Node& mapping, std::string_view name, const KnownKeys& known) {
+bool is_misspelt_in(const TreeNode& mapping, std::string_view name, const KnownKeys& known) {
   const auto is_near = [&](const Entry& entry) {
     const bool is_known =
         std::find(known.words.begin(), known.words.end(), entry.key) != known.words.end();

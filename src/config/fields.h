@@ -77,7 +77,7 @@ void report_repeated_key(Context& context, const Entry& entry, const Entry& firs
 void report_missing_key(Context& context, Offset offset, std::string_view owner,
                         std::string_view name);
 /// Whether an unknown key of the mapping looks like a misspelt `name`: then that is the mistake.
-[[nodiscard]] bool is_misspelt_in(const Node& mapping, std::string_view name,
+[[nodiscard]] bool is_misspelt_in(const TreeNode& mapping, std::string_view name,
                                   const KnownKeys& known);
 
 template <typename T>
@@ -100,7 +100,7 @@ class Target {
   Target(const Field<T> (&fields)[N], T& object) : fields_(fields), object_(object) {}
 
   /// Keys of `defaults` are not missing where an entry leaves them out.
-  Target inheriting(const Node* defaults) && {
+  Target inheriting(const TreeNode* defaults) && {
     defaults_ = defaults;
     return *this;
   }
@@ -156,7 +156,7 @@ class Target {
   const Field<T> (&fields_)[N];
   T& object_;
   std::array<const Entry*, N> seen_{};
-  const Node* defaults_ = nullptr;
+  const TreeNode* defaults_ = nullptr;
 };
 template <typename T, std::size_t N>
 Target(const Field<T> (&)[N], T&) -> Target<T, N>;

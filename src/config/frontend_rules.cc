@@ -77,7 +77,7 @@ void check_targets(Checker& checker, std::size_t i) {
   if (!checker.locator.is_given(make_path("frontends", i, "backend")) && frontend.routes.empty()) {
     checker.error(make_path("frontends", i, "backend"), "missing: a frontend needs `backend`");
   }
-  const Node* listen = checker.locator.own(make_path("frontends", i, "listen"));
+  const TreeNode* listen = checker.locator.own(make_path("frontends", i, "listen"));
   if (listen != nullptr && listen->kind == NodeKind::kSequence && listen->entries.empty()) {
     checker.error(make_path("frontends", i, "listen"), "is empty: a frontend needs an address");
   }
@@ -108,7 +108,7 @@ void check_tls(Checker& checker, std::size_t i) {
     checker.error(make_path("frontends", i, "tls"), "TLS needs TCP: not with `protocol: udp`");
   }
   const Path certificates = make_path("frontends", i, "tls", "certificates");
-  const Node* list = checker.locator.find(certificates).node;
+  const TreeNode* list = checker.locator.find(certificates).node;
   if (list->kind == NodeKind::kSequence && list->entries.empty()) {
     checker.error(certificates, "is empty: TLS needs at least one certificate");
   }
@@ -129,7 +129,7 @@ void check_http(Checker& checker, std::size_t i) {
 
 void check_empty_proxy_networks(Checker& checker, std::size_t i) {
   const Path path = make_path("frontends", i, "accept_proxy_protocol", "from");
-  const Node* list = checker.locator.own(path);
+  const TreeNode* list = checker.locator.own(path);
   if (list != nullptr && list->kind == NodeKind::kSequence && list->entries.empty()) {
     checker.error(path, "is empty: name the networks whose PROXY header is believed");
   }
@@ -140,7 +140,7 @@ void check_empty_proxy_networks(Checker& checker, std::size_t i) {
 void check_frontend_rules(Checker& checker) {
   ListenerCheck(checker).run();
   for (std::size_t i = 0; i < checker.config.frontends.size(); ++i) {
-    const Node* entry = checker.locator.own(make_path("frontends", i));
+    const TreeNode* entry = checker.locator.own(make_path("frontends", i));
     if (entry == nullptr || entry->kind != NodeKind::kMapping) continue;
     check_targets(checker, i);
     check_routes(checker, i);
@@ -148,7 +148,7 @@ void check_frontend_rules(Checker& checker) {
     check_http(checker, i);
     check_empty_proxy_networks(checker, i);
   }
-  const Node* frontends = checker.locator.own(make_path("frontends"));
+  const TreeNode* frontends = checker.locator.own(make_path("frontends"));
   if (frontends != nullptr && frontends->kind == NodeKind::kSequence &&
       frontends->entries.empty()) {
     checker.error(make_path("frontends"), "is empty: there is nothing to serve");

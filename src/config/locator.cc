@@ -16,7 +16,7 @@ constexpr std::array kSpellings = {Spelling{"max_connections", "maxconn"},
                                    Spelling{"policy", "balance"}, Spelling{"passive", "backup"},
                                    Spelling{"passive", "standby"}};
 
-const Entry* find_spelled(const Node& mapping, std::string_view key) {
+const Entry* find_spelled(const TreeNode& mapping, std::string_view key) {
   if (const Entry* entry = mapping.find(key)) return entry;
   for (const Spelling& spelling : kSpellings) {
     if (spelling.name != key) continue;
@@ -25,7 +25,7 @@ const Entry* find_spelled(const Node& mapping, std::string_view key) {
   return nullptr;
 }
 
-const Entry* child(const Node& node, const PathStep& step) {
+const Entry* child(const TreeNode& node, const PathStep& step) {
   if (step.key.empty()) {
     return node.kind == NodeKind::kSequence && step.index < node.entries.size()
                ? &node.entries[step.index]
@@ -77,7 +77,7 @@ Locator::Place Locator::find(const Path& path) const {
   return std::move(own.place);
 }
 
-const Node* Locator::own(const Path& path) const {
+const TreeNode* Locator::own(const Path& path) const {
   const Walk found = walk(path);
   return found.is_complete ? found.place.node : nullptr;
 }

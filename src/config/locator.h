@@ -32,7 +32,7 @@ class Locator {
   struct Place {
     Offset offset = 0;
     std::string key_path;  ///< as written: aliases (`maxconn`) and `defaults` included
-    const Node* node = nullptr;
+    const TreeNode* node = nullptr;
   };
 
   explicit Locator(const Document& document) : document_(document) {}
@@ -42,7 +42,7 @@ class Locator {
   [[nodiscard]] Place find(const Path& path) const;
 
   /// What the file has at exactly this path, without the defaults; null if nothing.
-  [[nodiscard]] const Node* own(const Path& path) const;
+  [[nodiscard]] const TreeNode* own(const Path& path) const;
 
   /// Whether the value was given, in the entry or by the defaults.
   [[nodiscard]] bool is_given(const Path& path) const;

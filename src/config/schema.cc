@@ -12,7 +12,15 @@ namespace {
 struct Defaults {
   FrontendConfig frontend;
   BackendConfig backend;
-  const Node* given = nullptr;  ///< the mapping itself
+  const TreeNode* given = nullptr;  ///< the mapping itself
+};
+
+/// The defaults as an entry of one kind sees them.
+template <typename T>
+struct Inherited {
+  std::string_view owner;  ///< names the kind for messages
+  const T& entry;
+  const TreeNode* given;
 };
 
 /// The top of the file: what needs the defaults.
@@ -56,26 +64,30 @@ void decode_defaults(Context& context, const Value& value, Defaults& out) {
                  OptionalTarget(kBackendFields, out.backend));
 }
 
-/// Decodes a list of entries that begin as copies of `prototype`.
+/// Decodes a list of entries that begin as copies of the defaults.
 template <typename T, std::size_t N>
-void decode_entries(Context& context, const Value& value, std::string_view owner,
-                    const Field<T> (&fields)[N], const T& prototype, const Node* defaults,
-                    std::vector<T>& out) {
+void decode_entries(Context& context, const Value& value, const Field<T> (&fields)[N],
+                    const Inherited<T>& inherited, std::vector<T>& out) {
   for_each_item(context, value, "a list", [&](const Value& item) {
-    T& entry = out.emplace_back(prototype);
+    T& entry = out.emplace_back(inherited.entry);
     entry.position = context.position(item.offset);
-    decode_mapping(context, item, owner, Target(fields, entry).inheriting(defaults));
+    decode_mapping(context, item, inherited.owner,
+                   Target(fields, entry).inheriting(inherited.given));
   });
 }
 
 void decode_frontends(Context& context, const Value& value, Root& root) {
-  decode_entries(context, value, "a frontend", kFrontendFields, root.defaults.frontend,
-                 root.defaults.given, root.config.frontends);
+  const Defaults& defaults = root.defaults;
+  decode_entries(context, value, kFrontendFields,
+                 Inherited<FrontendConfig>{"a frontend", defaults.frontend, defaults.given},
+                 root.config.frontends);
 }
 
 void decode_backends(Context& context, const Value& value, Root& root) {
-  decode_entries(context, value, "a backend", kBackendFields, root.defaults.backend,
-                 root.defaults.given, root.config.backends);
+  const Defaults& defaults = root.defaults;
+  decode_entries(context, value, kBackendFields,
+                 Inherited<BackendConfig>{"a backend", defaults.backend, defaults.given},
+                 root.config.backends);
 }
 
 /// Done before everything else, wherever it stands.
@@ -98,7 +110,7 @@ bool has_key(const Field<T> (&fields)[N], std::string_view key) {
 Config decode_config(const Document& document, Context& context) {
   Config config;
   Root root{config, {}};
-  const Node& top = *document.root.node;
+  const TreeNode& top = *document.root.node;
   if (top.kind == NodeKind::kMapping) {
     if (const Entry* entry = top.find("defaults")) {
       const Context::Step step(context, {entry->key});

@@ -51,7 +51,7 @@ std::string_view word_for(HealthCheckType type) {
 /// Only keys beside the type in the file count: one that a backend inherits may be for the type of
 /// other backends.
 void check_health_keys(Checker& checker, const Path& block, HealthCheckType type) {
-  const Node* node = checker.locator.own(block);
+  const TreeNode* node = checker.locator.own(block);
   if (node == nullptr || node->kind != NodeKind::kMapping) return;
   for (const Applicability& rule : kApplicability) {
     if (std::find(rule.types.begin(), rule.types.end(), type) != rule.types.end()) continue;
@@ -67,7 +67,7 @@ void check_health_keys(Checker& checker, const Path& block, HealthCheckType type
 }
 
 void check_default_health(Checker& checker) {
-  const Node* type = checker.locator.own(make_path("defaults", "health_check", "type"));
+  const TreeNode* type = checker.locator.own(make_path("defaults", "health_check", "type"));
   HealthCheckType decoded = Type::kTcp;
   for (const Choice<HealthCheckType>& item : kHealthCheckTypes) {
     if (type != nullptr && type->text == item.word) decoded = item.value;
@@ -137,7 +137,7 @@ void check_persistence(Checker& checker, std::size_t backend, const FrontendInde
 
 void check_counts(Checker& checker, std::size_t i) {
   const BackendConfig& backend = checker.config.backends[i];
-  const Node* list = checker.locator.find(make_path("backends", i, "servers")).node;
+  const TreeNode* list = checker.locator.find(make_path("backends", i, "servers")).node;
   if (list->kind != NodeKind::kSequence) return;
   if (backend.servers.empty()) {
     checker.notice(make_path("backends", i, "servers"),

@@ -22,7 +22,7 @@ void TreeBuilder::begin_document(Offset offset) {
 
 void TreeBuilder::add_null(Offset offset, AnchorId anchor) {
   if (failure_) return;
-  if (const Node* node = make_node(offset, NodeKind::kNull, anchor)) attach(*node, offset);
+  if (const TreeNode* node = make_node(offset, NodeKind::kNull, anchor)) attach(*node, offset);
 }
 
 void TreeBuilder::add_scalar(Offset offset, std::string_view tag, AnchorId anchor,
@@ -33,7 +33,7 @@ void TreeBuilder::add_scalar(Offset offset, std::string_view tag, AnchorId ancho
     fail_at(offset, "this quote is never closed");
     return;
   }
-  Node* node = make_node(offset, NodeKind::kScalar, anchor);
+  TreeNode* node = make_node(offset, NodeKind::kScalar, anchor);
   if (node == nullptr) return;
   node->is_plain = tag != "!";
   node->text = std::move(text);
@@ -59,7 +59,7 @@ bool TreeBuilder::is_unclosed_quote(Offset offset) const {
 
 void TreeBuilder::add_alias(Offset offset, AnchorId anchor) {
   if (failure_) return;
-  const Node* node = anchor < anchors_.size() ? anchors_[anchor] : nullptr;
+  const TreeNode* node = anchor < anchors_.size() ? anchors_[anchor] : nullptr;
   const auto is_node = [node](const Frame& frame) { return frame.node == node; };
   if (node == nullptr || std::any_of(open_.begin(), open_.end(), is_node)) {
     fail_at(offset, "this alias refers to a value that contains it");
@@ -77,7 +77,7 @@ void TreeBuilder::begin_collection(Offset offset, NodeKind kind, std::string_vie
     return;
   }
   if (!is_acceptable_tag(tag)) report_.error(offset, path(), "YAML tags are not supported");
-  Node* node = make_node(offset, kind, anchor);
+  TreeNode* node = make_node(offset, kind, anchor);
   if (node == nullptr) return;
   attach(*node, offset);
   Frame frame;
@@ -87,7 +87,7 @@ void TreeBuilder::begin_collection(Offset offset, NodeKind kind, std::string_vie
 
 void TreeBuilder::end_collection() {
   if (failure_) return;
-  Node& node = *open_.back().node;
+  TreeNode& node = *open_.back().node;
   open_.pop_back();
   if (node.kind == NodeKind::kMapping) merge(node);
   for (const Entry& entry : node.entries) {
@@ -113,12 +113,12 @@ bool TreeBuilder::is_acceptable_tag(std::string_view tag) const {
   return tag.empty() || tag == "?" || tag == "!";  // none given; "!" marks a quoted scalar
 }
 
-Node* TreeBuilder::make_node(Offset offset, NodeKind kind, AnchorId anchor) {
+TreeNode* TreeBuilder::make_node(Offset offset, NodeKind kind, AnchorId anchor) {
   if (document_.nodes.size() >= kMaxNodes) {
     fail_at(offset, "too large: more than " + std::to_string(kMaxNodes) + " keys and values");
     return nullptr;
   }
-  Node& node = document_.nodes.emplace_back();
+  TreeNode& node = document_.nodes.emplace_back();
   node.kind = kind;
   if (anchor != 0) {
     if (anchor >= anchors_.size()) anchors_.resize(anchor + 1, nullptr);
@@ -127,7 +127,7 @@ Node* TreeBuilder::make_node(Offset offset, NodeKind kind, AnchorId anchor) {
   return &node;
 }
 
-void TreeBuilder::attach(const Node& node, Offset offset) {
+void TreeBuilder::attach(const TreeNode& node, Offset offset) {
   if (open_.empty()) {
     document_.root = {&node, offset};
     return;
@@ -156,7 +156,7 @@ Offset TreeBuilder::before_blanks(Offset offset) const {
   return last == std::string_view::npos ? offset : static_cast<Offset>(last);
 }
 
-void TreeBuilder::attach_key(Frame& frame, const Node& node, Offset offset) {
+void TreeBuilder::attach_key(Frame& frame, const TreeNode& node, Offset offset) {
   if (node.kind != NodeKind::kScalar) {
     fail_at(offset,
             node.kind == NodeKind::kNull
@@ -191,7 +191,7 @@ bool TreeBuilder::count_expansion(std::uint32_t nodes, Offset offset) {
 
 /// `<<: *name` or `<<: [*a, *b]`: entries that the mapping does not have itself are taken over
 /// (yaml.org/type/merge.html).
-void TreeBuilder::merge(Node& mapping) {
+void TreeBuilder::merge(TreeNode& mapping) {
   const auto found = std::find_if(mapping.entries.begin(), mapping.entries.end(),
                                   [](const Entry& entry) { return entry.key == kMergeKey; });
   if (found == mapping.entries.end()) return;
@@ -204,7 +204,7 @@ void TreeBuilder::merge(Node& mapping) {
   for (const Entry& item : source.node->entries) merge_from(mapping, item.value);
 }
 
-void TreeBuilder::merge_from(Node& mapping, const Value& source) {
+void TreeBuilder::merge_from(TreeNode& mapping, const Value& source) {
   if (source.node->kind != NodeKind::kMapping) {
     report_.error(source.offset, path(), "`<<` takes a mapping: `<<: *name`");
     return;

@@ -41,7 +41,7 @@ class TreeBuilder {
  private:
   /// A collection that is still open.
   struct Frame {
-    Node* node;
+    TreeNode* node;
     bool has_key = false;      ///< mapping: the next value belongs to `key`
     bool is_repeated = false;  ///< ... which the mapping already has: the value is left out
     std::string key;
@@ -58,19 +58,19 @@ class TreeBuilder {
   void fail_at(Offset offset, std::string text);
   [[nodiscard]] bool is_unclosed_quote(Offset offset) const;
   [[nodiscard]] bool is_acceptable_tag(std::string_view tag) const;
-  Node* make_node(Offset offset, NodeKind kind, AnchorId anchor);
-  void attach(const Node& node, Offset offset);
+  TreeNode* make_node(Offset offset, NodeKind kind, AnchorId anchor);
+  void attach(const TreeNode& node, Offset offset);
   [[nodiscard]] Offset before_blanks(Offset offset) const;
-  void attach_key(Frame& frame, const Node& node, Offset offset);
+  void attach_key(Frame& frame, const TreeNode& node, Offset offset);
   [[nodiscard]] bool count_expansion(std::uint32_t nodes, Offset offset);
-  void merge(Node& mapping);
-  void merge_from(Node& mapping, const Value& source);
+  void merge(TreeNode& mapping);
+  void merge_from(TreeNode& mapping, const Value& source);
   [[nodiscard]] std::string path() const;
 
   Report& report_;
   Document document_;
   std::vector<Frame> open_;
-  std::vector<const Node*> anchors_;  ///< by AnchorId
+  std::vector<const TreeNode*> anchors_;  ///< by AnchorId
   std::uint32_t expanded_ = 0;
   int document_count_ = 0;
   std::optional<Failure> failure_;

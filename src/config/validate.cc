@@ -44,7 +44,7 @@ class Names {
 /// A list that is missing, or that did not decode at all, makes every reference into it dangle;
 /// that list is the mistake.
 bool is_list(const Checker& checker, std::string_view key) {
-  const Node* node = checker.locator.own(make_path(key));
+  const TreeNode* node = checker.locator.own(make_path(key));
   return node != nullptr && node->kind == NodeKind::kSequence;
 }
 

@@ -40,7 +40,7 @@ TEST(Document, KeepsKeysValuesAndPlaces) {
   EXPECT_EQ(entry(parsed, "a").value.node->text, "1");
   EXPECT_EQ(entry(parsed, "a").key_offset, 0U);
   EXPECT_EQ(entry(parsed, "a").value.offset, 3U);
-  const Node& list = *entry(parsed, "b").value.node;
+  const TreeNode& list = *entry(parsed, "b").value.node;
   ASSERT_EQ(list.entries.size(), 2U);
   EXPECT_TRUE(list.entries[0].value.node->is_plain);
   EXPECT_FALSE(list.entries[1].value.node->is_plain);
@@ -65,7 +65,7 @@ TEST(Document, SharesAliases) {
 TEST(Document, MergesWhatIsNotThere) {
   const Parsed parsed("a: &x {b: 1, c: 2}\nd: {<<: *x, c: 3, e: 4}\n");
   ASSERT_TRUE(parsed.document);
-  const Node& merged = *entry(parsed, "d").value.node;
+  const TreeNode& merged = *entry(parsed, "d").value.node;
   EXPECT_EQ(merged.find("b")->value.node->text, "1");
   EXPECT_EQ(merged.find("c")->value.node->text, "3");
   EXPECT_EQ(merged.find("e")->value.node->text, "4");
@@ -75,7 +75,7 @@ TEST(Document, MergesWhatIsNotThere) {
 TEST(Document, MergesAListInItsOrder) {
   const Parsed parsed("a: &x {c: 1}\nb: &y {c: 2, d: 2}\ne: {<<: [*x, *y]}\n");
   ASSERT_TRUE(parsed.document);
-  const Node& merged = *entry(parsed, "e").value.node;
+  const TreeNode& merged = *entry(parsed, "e").value.node;
   EXPECT_EQ(merged.find("c")->value.node->text, "1");
   EXPECT_EQ(merged.find("d")->value.node->text, "2");
 }
