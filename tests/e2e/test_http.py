@@ -86,8 +86,8 @@ def test_wrk(path, proxied, nginx):
 def test_short_connections(proxied, nginx):
     """A connection for every request."""
     proxy, address = proxied(server("web", nginx))
-    output = process.run("wrk", "-t2", "-c20", "-d2s", "--timeout", "30s", "-H", "Connection: close",
-                         f"http://{text(address)}/small").stdout
+    output = process.run("wrk", "-t2", "-c20", "-d2s", "--timeout", "30s",
+                         "-H", "Connection: close", f"http://{text(address)}/small").stdout
     assert "Socket errors" not in output, output
     assert proxy.frontend("front")["total"] > 50
     assert proxy.frontend("front")["errors"] == 0

@@ -106,8 +106,9 @@ def test_wrk_does_not_notice(proxied):
     with Nginx() as nginx:
         (nginx.files / "x").write_text("x" * 1000)
         proxy, address = proxied(server("web", nginx))
-        load = process.Background(["wrk", "-t2", "-c20", "-d4s", "--timeout", "30s", "-H", "Connection: close",
-                                   f"http://{text(address)}/x"], proxy.directory / "wrk")
+        load = process.Background(["wrk", "-t2", "-c20", "-d4s", "--timeout", "30s",
+                                   "-H", "Connection: close", f"http://{text(address)}/x"],
+                                  proxy.directory / "wrk")
         reloads = 0
         while load.is_running():
             proxy.config["backends"][0]["servers"][0]["weight"] = 1 + reloads % 5
