@@ -64,7 +64,8 @@ def test_a_failing_connection_is_no_warning(level, proxied, serve):
     """What the network does is counted, not complained about."""
     gone = serve(echo)
     gone.stop()
-    proxy, address = proxied(gone, log={"level": level, "sessions": False})
+    proxy, address = proxied(gone, log={"level": level, "sessions": False},
+                             backend_keys={"retries": 0})
     for _ in range(3):
         with connect(address) as client:
             ending_of(client)

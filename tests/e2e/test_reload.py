@@ -45,7 +45,7 @@ def test_by_signal(proxied, serve):
     proxy.running.send(signal.SIGHUP)
     wait_for(lambda: proxy.status()["generation"] == 2, "generation 2")
     assert ask_name(address) == "other"
-    assert "generation 2" in proxy.log()
+    wait_for(lambda: "generation 2" in proxy.log(), "the log tells")
 
 
 def test_nothing_changed(proxied, serve):
@@ -70,6 +70,7 @@ def test_refused(how, proxied, serve):
     else:
         proxy.running.send(signal.SIGHUP)
         wait_for(lambda: proxy.status()["reloads_refused"] == 1, "refused")
+        wait_for(lambda: proxy.log().count(": error: ") >= 2, "the log tells why")
         told = proxy.log()
     assert f"{proxy.file}:" in told and ": error: " in told
     assert "servers" in told and "nowhere" in told, "all errors in one run, with a suggestion"

@@ -91,6 +91,6 @@ def test_the_unit_file(tmp_path):
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not installed")
     fake = tmp_path / "sluice.service"
-    fake.write_text(unit.replace("/usr/bin/sluice", settings.SLUICE))
+    fake.write_text(unit.replace("/usr/sbin/sluice", settings.SLUICE))
     done = process.run("systemd-analyze", "verify", "--man=no", fake, check=False)
     assert "sluice.service" not in done.stderr, done.stderr

@@ -36,7 +36,7 @@ def test_term_closes_after_stop_timeout(proxied, serve):
         assert time.monotonic() - start >= 0.9
         assert proxy.running.wait() == 0
         assert time.monotonic() - start < 4 * TIME_SCALE
-    assert "stopped" in proxy.log()
+    wait_for(lambda: "stopped" in proxy.log(), "the log tells why")
 
 
 def test_term_ends_with_the_last_session(proxied, serve):
