@@ -150,7 +150,7 @@ suite_clang_tidy() {
 }
 
 suite_bench() {
-  count_step "bench self-test" "$tree/bench/run" --self-test
+  count_step "bench self-test" "$tree/bench/run" --self-test --build "$build_root/release"
 }
 
 # suite_long: what takes longer than a test run should: more data, more reloads, longer fuzzing.
