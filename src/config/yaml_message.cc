@@ -65,9 +65,9 @@ std::string_view indentation(std::string_view line) {
 }
 
 bool has_bare_ipv6(std::string_view line) {
-  static const std::regex kBareIpv6(R"((^|[^"'])\[[0-9a-fA-F.]*:[0-9a-fA-F:.]*\]:[0-9])");
+  static const std::regex bare_ipv6(R"((^|[^"'])\[[0-9a-fA-F.]*:[0-9a-fA-F:.]*\]:[0-9])");
   constexpr std::size_t kLongestLine = 1024;  // std::regex recurses once a character
-  return line.size() <= kLongestLine && std::regex_search(line.begin(), line.end(), kBareIpv6);
+  return line.size() <= kLongestLine && std::regex_search(line.begin(), line.end(), bare_ipv6);
 }
 
 /// The first quote that no other one closes; `fallback` if there is none. Knows comments, escapes

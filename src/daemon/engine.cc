@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
+#include <latch>
 
 #include "sys/socket.h"
 #include "sys/thread.h"
@@ -41,8 +42,8 @@ EngineBudget share_out(std::size_t descriptors, std::size_t workers) {
   // A pipe is two descriptors; pipes get at most an eighth of what there is.
   budget.pipes_per_worker = std::min(kMostPipesPerWorker, free / 16 / workers);
   budget.sessions = std::max<std::size_t>(1, free / 2 - budget.pipes_per_worker * workers);
-  budget.backlog =
-      static_cast<std::uint32_t>(std::clamp<std::size_t>(budget.sessions / 8, 1024, 4096));
+  budget.backlog = static_cast<std::uint32_t>(
+      std::clamp<std::size_t>(budget.sessions / (8 * workers), 1024, 4096));
   budget.checks = reserved / 3;
   return budget;
 }
@@ -57,7 +58,17 @@ Engine::Engine(std::size_t workers, const EngineBudget& budget, boost::asio::io_
       listeners_(workers, budget.backlog),
       registry_(workers) {}
 
-Engine::~Engine() = default;
+Engine::~Engine() {
+  // Loops look at each other every turn: they stop that, all of them, before the first one goes.
+  const auto parted = std::make_shared<std::latch>(static_cast<std::ptrdiff_t>(workers_.size()));
+  for (const auto& worker : workers_) {
+    worker->post([parted](WorkerLoop& loop) {
+      loop.set_siblings({});
+      parted->count_down();
+    });
+  }
+  parted->wait();
+}
 
 Result<std::unique_ptr<Engine>> Engine::start(std::optional<int> workers,
                                               boost::asio::io_context& io, EngineEvents& events) {

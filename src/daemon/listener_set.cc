@@ -6,6 +6,11 @@
 #include "sys/socket.h"
 
 namespace sluice::daemon {
+namespace {
+
+constexpr std::chrono::seconds kReleaseTime{2};
+
+}  // namespace
 
 tl::expected<ListenerSet::Prepared, Diagnostics> ListenerSet::prepare(
     const Config& config, const std::string& file) const {
@@ -33,6 +38,11 @@ tl::expected<ListenerSet::Prepared, Diagnostics> ListenerSet::prepare(
 }
 
 bool ListenerSet::is_port_ours(std::uint16_t port) const {
+  // The workers close a socket a turn or two after they have let go of its address.
+  const auto released = released_.find(port);
+  if (released != released_.end() && base::Clock::now() - released->second < kReleaseTime) {
+    return true;
+  }
   return std::any_of(open_.begin(), open_.end(),
                      [&](const auto& entry) { return entry.second.port() == port; });
 }
@@ -64,6 +74,9 @@ void ListenerSet::commit(const Config& config, const Prepared& prepared) {
       const auto fresh = prepared.bound.find(address.text);
       open[address.text] = fresh != prepared.bound.end() ? fresh->second : bound(address.text);
     }
+  }
+  for (const auto& [name, address] : open_) {
+    if (!open.contains(name)) released_[address.port()] = base::Clock::now();
   }
   open_ = std::move(open);
 }

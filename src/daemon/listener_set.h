@@ -46,6 +46,7 @@ class ListenerSet {
   std::size_t workers_;
   std::uint32_t backlog_;
   std::map<std::string, Endpoint> open_;
+  std::map<std::uint16_t, base::TimePoint> released_;  ///< ports given up, and when
 };
 
 }  // namespace sluice::daemon

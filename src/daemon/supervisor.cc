@@ -135,7 +135,7 @@ void Supervisor::close_sessions(CloseReason reason) {
         std::uint64_t total = 0;
         for (const std::uint64_t each : closed) total += each;
         log_.warn("stop_timeout: closed " + std::to_string(total) + " sessions");
-        // A connection that was under way between two workers may have begun meanwhile.
+        // Sessions whose last bytes are still being delivered are asked again.
         stop_timer_.expires_after(kTick);
         stop_timer_.async_wait([this](const boost::system::error_code& error) {
           if (!error) close_sessions(CloseReason::kStopped);

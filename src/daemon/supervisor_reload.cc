@@ -92,8 +92,8 @@ void Supervisor::check_servers() {
 void Supervisor::finish_reload(ReloadOutcome outcome) {
   sd_notify(0, "READY=1");
   last_reload_ = (outcome.accepted ? "" : "refused: ") + outcome.summary;
-  is_reloading_ = false;
   for (const ReloadCallback& done : std::exchange(asked_, {})) done(outcome);
+  is_reloading_ = false;
   if (waiting_.empty()) return;
   asked_ = std::exchange(waiting_, {});
   begin_reload();

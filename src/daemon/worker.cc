@@ -12,9 +12,10 @@ Result<std::unique_ptr<Worker>> Worker::start(const Settings& settings, WorkerEv
   std::promise<Result<Started>> promise;
   auto outcome = promise.get_future();
   std::unique_ptr<Worker> worker(new Worker());
-  worker->thread_ = std::thread([settings, &events, promise = std::move(promise)]() mutable {
-    run(settings, events, promise);
-  });
+  worker->thread_ = std::thread(
+      [worker = worker.get(), settings, &events, promise = std::move(promise)]() mutable {
+        worker->run(settings, events, promise);
+      });
   const Result<Started> started = outcome.get();
   if (!started) {
     worker->thread_.join();
@@ -46,11 +47,13 @@ void Worker::run(const Settings& settings, WorkerEvents& events,
   WorkerLoop loop({reactor, *chunks, settings.worker, settings.pipe_limit}, events);
   started.set_value(Started{&loop, cpu});
   loop.run();
+  may_end_.acquire();  // the letter that ended the loop may still be on its way out of post()
 }
 
 Worker::~Worker() {
   if (!thread_.joinable()) return;
   if (loop_ != nullptr) post([](WorkerLoop& loop) { loop.quit(); });
+  may_end_.release();
   thread_.join();
 }
 

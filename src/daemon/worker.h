@@ -8,6 +8,7 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <semaphore>
 #include <thread>
 #include <utility>
 
@@ -62,10 +63,10 @@ class Worker {
   };
 
   Worker() = default;
-  static void run(const Settings& settings, WorkerEvents& events,
-                  std::promise<Result<Started>>& started);
+  void run(const Settings& settings, WorkerEvents& events, std::promise<Result<Started>>& started);
 
   std::thread thread_;
+  std::binary_semaphore may_end_{0};  ///< nobody will touch the loop any more
   WorkerLoop* loop_ = nullptr;
   int cpu_ = -1;
 };

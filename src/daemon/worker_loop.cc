@@ -25,10 +25,11 @@ struct WorkerLoop::HandOver final : reactor::Letter {
       : receiver(receiver_in), name(std::move(name_in)), client(std::move(client_in)) {}
 
   void deliver() noexcept override {
-    // The door may have closed meanwhile: then the connection came too late, as it would have on
-    // its own worker.
+    receiver.arriving_.fetch_sub(1, std::memory_order_relaxed);
     Door* door = receiver.find_door(name);
-    if (door != nullptr) receiver.begin_session(*door, std::move(client));
+    if (door != nullptr) return receiver.begin_session(*door, std::move(client));
+    // The address was given up while the connection was under way.
+    receiver.sessions_.refuse(CloseReason::kStopped);
   }
 
   WorkerLoop& receiver;
@@ -67,6 +68,7 @@ void WorkerLoop::take_table(proxy::RouteTable& table, std::vector<NewListener> a
     }
   }
   pins_.swap(table);
+  generation_.store(table.generation(), std::memory_order_release);
   for (NewListener& listener : added) {
     doors_.emplace_back(*this, std::move(listener));
   }
@@ -99,6 +101,7 @@ void WorkerLoop::on_listener_closed(proxy::Listener& listener) noexcept {
 
 void WorkerLoop::stop_accepting() noexcept {
   is_stopping_ = true;
+  generation_.store(0, std::memory_order_release);
   for (auto door = doors_.begin(); door != doors_.end();) close_door(*door++);
 }
 
@@ -123,6 +126,7 @@ void WorkerLoop::on_connection(proxy::Listener& listener, sys::Fd client) noexce
   WorkerLoop* sibling = door.held == nullptr ? less_busy_loop() : nullptr;
   if (sibling == nullptr) return begin_session(door, std::move(client));
   numbers_.handed_over.add(1);
+  sibling->arriving_.fetch_add(1, std::memory_order_relaxed);
   sibling->mailbox().post(std::make_unique<HandOver>(*sibling, listener.name(), std::move(client)));
 }
 
@@ -134,11 +138,13 @@ void WorkerLoop::begin_session(Door& door, sys::Fd client) noexcept {
 }
 
 WorkerLoop* WorkerLoop::less_busy_loop() noexcept {
-  const std::uint64_t ours = sessions_.count();
+  const std::uint64_t ours = load();
   WorkerLoop* least = nullptr;
   std::uint64_t fewest = ours;
   for (WorkerLoop* sibling : siblings_) {
-    const std::uint64_t theirs = sibling->session_numbers().count();
+    // One that goes by another table may not know the address.
+    if (sibling->generation() != generation()) continue;
+    const std::uint64_t theirs = sibling->load();
     if (theirs < fewest) {
       fewest = theirs;
       least = sibling;
@@ -148,8 +154,8 @@ WorkerLoop* WorkerLoop::less_busy_loop() noexcept {
 }
 
 proxy::AcceptMode WorkerLoop::accept_mode() const noexcept {
-  std::uint64_t sessions = sessions_.count();
-  for (const WorkerLoop* sibling : siblings_) sessions += sibling->session_numbers().count();
+  std::uint64_t sessions = load();
+  for (const WorkerLoop* sibling : siblings_) sessions += sibling->load();
   if (sessions >= session_limit_) return proxy::AcceptMode::kNone;
   // Every worker may take its whole queue in one turn before anybody counts again.
   const std::uint64_t one_turn = listen_backlog_ * (siblings_.size() + 1);
@@ -172,7 +178,7 @@ void WorkerLoop::on_turn_end() noexcept {
   closed_doors_.clear();
   keep_to_limit();
   numbers_.buffers_in_use.set(chunks_.held());
-  if (log_.has_records() && !is_log_told_.exchange(true, std::memory_order_acq_rel)) {
+  if (log_.has_records() && !is_log_told_.exchange(true)) {
     events_.on_log_ready();
   }
   if (is_stopping_ && !is_drain_told_ && doors_.empty() && sessions_.count() == 0) {

@@ -98,8 +98,16 @@ class WorkerLoop final : private reactor::TurnEnd,
   [[nodiscard]] const proxy::RelayContext& relay_numbers() const noexcept { return relay_; }
   [[nodiscard]] const proxy::PipePool& pipe_numbers() const noexcept { return pipes_; }
   [[nodiscard]] const WorkerNumbers& numbers() const noexcept { return numbers_; }
+  /// Sessions, and connections on their way here from other workers.
+  [[nodiscard]] std::uint64_t load() const noexcept {
+    return sessions_.count() + arriving_.load(std::memory_order_relaxed);
+  }
+  /// Of the table it goes by; 0 before the first and once it has stopped accepting.
+  [[nodiscard]] std::uint64_t generation() const noexcept {
+    return generation_.load(std::memory_order_acquire);
+  }
   [[nodiscard]] proxy::SessionLog& log() noexcept { return log_; }
-  void rearm_log() noexcept { is_log_told_.store(false, std::memory_order_release); }
+  void rearm_log() noexcept { is_log_told_.exchange(false); }
 
   void settle() noexcept {}  // for reactor::Timer: nothing ends here
 
@@ -143,6 +151,8 @@ class WorkerLoop final : private reactor::TurnEnd,
   std::uint64_t session_limit_ = 0;
   std::uint64_t listen_backlog_ = 0;
   reactor::Timer<&WorkerLoop::on_recheck> recheck_{*this};
+  std::atomic<std::uint64_t> arriving_{0};
+  std::atomic<std::uint64_t> generation_{0};
   std::atomic<bool> is_log_told_{false};
   bool is_stopping_ = false;
   bool is_drain_told_ = false;

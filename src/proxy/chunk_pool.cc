@@ -69,15 +69,13 @@ void ChunkPool::clear(ChunkQueue& queue) noexcept {
 }
 
 void ChunkPool::top_up() noexcept {
+  if (was_short_) wanted_in_ring_ = std::min(wanted_in_ring_ * 2, ring_.count());
+  was_short_ = false;
   while (in_ring_ < wanted_in_ring_ && !spare_.empty()) {
     ring_.recycle(spare_.back());
     spare_.pop_back();
     ++in_ring_;
   }
-}
-
-void ChunkPool::on_shortage() noexcept {
-  wanted_in_ring_ = std::min(wanted_in_ring_ * 2, ring_.count());
 }
 
 }  // namespace sluice::proxy

@@ -3,8 +3,8 @@
 // Buffers belong to the kernel until bytes arrive in one; then the chunk is held by a direction
 // until the sink has taken it. Only as many buffers wait in the kernel's ring as the load needs:
 // the ring hands them out in turn, so every one of them would otherwise be touched, and grow the
-// process, in time. `top_up()` at the end of each turn keeps that number; running dry doubles it.
-// Thread: its worker's.
+// process, in time. `top_up()` at the end of each turn keeps that number; a turn that ran dry
+// doubles it. Thread: its worker's.
 #pragma once
 
 #include <cstddef>
@@ -52,7 +52,7 @@ class ChunkPool {
   /// Puts spare buffers into the kernel's ring up to what the load has shown to need.
   void top_up() noexcept;
   /// The kernel found no buffer: the ring is to hold more of them.
-  void on_shortage() noexcept;
+  void on_shortage() noexcept { was_short_ = true; }
   /// Whether a receive that starts now can find a buffer after `top_up()`.
   [[nodiscard]] bool has_buffers() const noexcept { return in_ring_ + spare_.size() > 0; }
 
@@ -73,6 +73,7 @@ class ChunkPool {
   std::uint32_t in_ring_ = 0;
   std::uint32_t wanted_in_ring_ = 64;
   std::uint32_t held_ = 0;
+  bool was_short_ = false;  ///< since the last top_up()
 };
 
 }  // namespace sluice::proxy

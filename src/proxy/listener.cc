@@ -11,8 +11,26 @@ namespace {
 /// Without descriptors the kernel keeps connections in its queue; sessions that end make room.
 constexpr base::milliseconds kPause{100};
 
-bool is_shortage(int error) noexcept {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+/// Errors of one connection (accept(2)), or of none. After any other the next accept is likely to
+/// fail as well.
+bool is_passing(int error) noexcept {
+  switch (error) {
+    case ECANCELED:
+    case EAGAIN:
+    case EINTR:
+    case ECONNABORTED:
+    case ENETDOWN:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -30,8 +48,8 @@ Listener::Listener(reactor::Reactor& reactor, ListenerOwner& owner, std::string 
 void Listener::on_accept(uring::Outcome outcome) noexcept {
   if (outcome.result >= 0) {
     owner_.on_connection(*this, sys::Fd(outcome.result));
-  } else if (is_shortage(-outcome.result)) {
-    is_short_ = true;
+  } else {
+    is_short_ = !is_passing(-outcome.result);
   }
 }
 

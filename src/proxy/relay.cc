@@ -24,6 +24,24 @@ bool is_retry(int error) noexcept {
   return error == EAGAIN || error == EINTR;
 }
 
+/// The other end is gone or out of reach: what networks do. Anything else is unexpected.
+bool is_loss(int error) noexcept {
+  switch (error) {
+    case EPIPE:
+    case ECONNRESET:
+    case ECONNABORTED:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case EHOSTDOWN:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case ENETRESET:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 void RelayContext::end_turn() noexcept {
@@ -108,6 +126,7 @@ void Relay::on_chunk(uring::Outcome outcome) noexcept {
   state_.held += length;
   consider_promotion();
   const bool is_first = queue_.is_empty() && !state_.is_sending;
+  ++state_.chunks;
   context_.chunks.push(queue_, outcome.buffer());
   if (is_first && context_.reactor.ready_at_start() <= kQuietTurn) send_at_once(outcome.buffer());
 }
@@ -123,21 +142,25 @@ void Relay::on_receive_end(int result) noexcept {
       state_.wanted = Gear::kSplice;
       return;
     }
-    state_.is_starved = true;
-    context_.starved.push_back(*this);
-    return;
+    return starve();
   }
   if (is_retry(-result)) return;
   state_.source_failed = true;
+}
+
+void Relay::starve() noexcept {
+  state_.is_starved = true;
+  context_.starved.push_back(*this);
 }
 
 void Relay::end_source() noexcept {
   (is_source_broken_ ? state_.source_failed : state_.source_ended) = true;
 }
 
-void Relay::fail_sink() noexcept {
+void Relay::fail_sink(int error) noexcept {
   state_.sink_failed = true;
-  state_.held = 0;
+  state_.is_broken = !is_loss(error);
+  state_.held = state_.chunks = 0;
   context_.chunks.clear(queue_);
   if (pipe_.is_open()) drop_pipe();
 }
@@ -160,16 +183,19 @@ void Relay::send_at_once(std::uint16_t buffer) noexcept {
   const auto bytes = context_.chunks.bytes(buffer);
   const auto sent = ::send(ends_.sink, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent < 0) {
-    if (!is_retry(errno)) fail_sink();
+    // Without memory the ring is the one to wait for it.
+    if (!is_retry(errno) && errno != ENOBUFS && errno != ENOMEM) fail_sink(errno);
     return;
   }
   const auto count = static_cast<std::uint32_t>(sent);
   state_.held -= count;
-  if (count == bytes.size()) {
-    context_.chunks.pop(queue_);
-  } else {
-    context_.chunks.consume(buffer, count);
-  }
+  context_.chunks.consume(buffer, count);
+  if (count == bytes.size()) drop_first_chunk();
+}
+
+void Relay::drop_first_chunk() noexcept {
+  --state_.chunks;
+  context_.chunks.pop(queue_);
 }
 
 void Relay::submit_send() noexcept {
@@ -185,13 +211,13 @@ void Relay::on_send(uring::Outcome outcome) noexcept {
   }
   if (state_.gear == Gear::kSplice) return advance();  // writable now
   if (outcome.result < 0 && !is_retry(-outcome.result)) {
-    fail_sink();
+    fail_sink(-outcome.result);
   } else if (outcome.result > 0) {
     const auto count = static_cast<std::uint32_t>(outcome.result);
     last_activity_ = context_.reactor.now();
     state_.held -= count;
     context_.chunks.consume(queue_.first, count);
-    if (context_.chunks.bytes(queue_.first).empty()) context_.chunks.pop(queue_);
+    if (context_.chunks.bytes(queue_.first).empty()) drop_first_chunk();
   }
   advance();
 }
@@ -217,6 +243,8 @@ void Relay::splice_turn() noexcept {
   if (!pipe_.is_open()) pipe_ = context_.pipes.borrow();
   if (!pipe_.is_open()) {
     state_.wanted = Gear::kCopy;
+    // Without a buffer as well there is nothing to try before one comes free.
+    if (!context_.chunks.has_buffers()) starve();
     return;
   }
   std::uint32_t moved = 0;
@@ -269,7 +297,7 @@ Relay::Moved Relay::drain_pipe() noexcept {
       if (errno == EAGAIN) return Moved::kBlocked;
     }
     if (put <= 0) {
-      fail_sink();
+      fail_sink(put < 0 ? errno : EPIPE);
       return Moved::kEnded;
     }
     state_.held -= static_cast<std::uint32_t>(put);

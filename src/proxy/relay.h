@@ -17,8 +17,8 @@
 // marks). The direction never closes or shuts a socket: the session judges both directions together
 // and does that.
 //
-// Thread: its worker's. Limits: held bytes are bounded by the high-water mark plus one turn's
-// receives, or by one pipe.
+// Thread: its worker's. Limits: held bytes and chunks are bounded by the high-water mark plus one
+// turn's receives, or by one pipe.
 #pragma once
 
 #include <cstdint>
@@ -103,8 +103,11 @@ class Relay final : public base::ListHook<> {
     return !receive_.is_in_flight() && !send_.is_in_flight();
   }
 
-  /// The session has passed the end on (shutdown(2) of the sink).
-  void mark_sink_shut() noexcept { state_.sink_shut = true; }
+  /// The session has passed the end on (shutdown(2) of the sink). The half-closed time begins now.
+  void mark_sink_shut() noexcept {
+    state_.sink_shut = true;
+    last_activity_ = context_.reactor.now();
+  }
 
   /// The source's socket has failed on its other direction: an end that is read now is no orderly
   /// one.
@@ -133,7 +136,9 @@ class Relay final : public base::ListHook<> {
   /// pool.
   void send_at_once(std::uint16_t buffer) noexcept;
   void end_source() noexcept;
-  void fail_sink() noexcept;
+  void fail_sink(int error) noexcept;
+  void starve() noexcept;
+  void drop_first_chunk() noexcept;
 
   void take(Step step) noexcept;
   void start_receive() noexcept;

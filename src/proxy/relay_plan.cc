@@ -14,9 +14,11 @@ Step plan_gear_change(const RelayState& state) noexcept {
 
 Step plan_copy(const RelayState& state) noexcept {
   if (state.is_receiving) {
-    return state.held > kHighWater && !state.is_cancelling ? Step::kPause : Step::kWait;
+    const bool is_full = state.held > kHighWater || state.chunks > kHighChunks;
+    return is_full && !state.is_cancelling ? Step::kPause : Step::kWait;
   }
-  return state.held <= kLowWater && !state.is_starved ? Step::kReceive : Step::kWait;
+  const bool has_room = state.held <= kLowWater && state.chunks <= kLowChunks;
+  return has_room && !state.is_starved ? Step::kReceive : Step::kWait;
 }
 
 /// Nothing is left to wait for before the session can act on the source's failure.
@@ -33,8 +35,8 @@ CloseReason closed_by(Side side) noexcept {
 Step plan(const RelayState& state) noexcept {
   if (state.is_stopped) return Step::kWait;
   if (state.sink_failed) {
-    // Bytes from the source have nowhere to go: they stay in the kernel while the other direction
-    // learns how the sink ended.
+    // Bytes from the source have nowhere to go. They stay in the kernel, but for those that arrive
+    // before the pause takes effect, while the other direction learns how the sink ended.
     return state.is_receiving && !state.is_cancelling ? Step::kPause : Step::kWait;
   }
   if (state.held > 0 && !state.is_sending) return flush(state);
@@ -45,6 +47,14 @@ Step plan(const RelayState& state) noexcept {
 }
 
 Judgement judge(const RelayState& upstream, const RelayState& downstream, Side first_end) noexcept {
+  if (upstream.is_broken || downstream.is_broken) {
+    return {Verdict::kFinish, {CloseReason::kInternal, Side::kUs}};
+  }
+  // Neither can be written to: neither can be heard either, once backpressure has stopped the
+  // reading.
+  if (upstream.sink_failed && downstream.sink_failed) {
+    return {Verdict::kFinish, {CloseReason::kServerReset, Side::kServer}};
+  }
   if (upstream.source_failed) {
     if (!is_flushed(upstream)) return {};
     return {Verdict::kResetServer, {CloseReason::kClientReset, Side::kClient}};

@@ -28,13 +28,19 @@ struct RelayState {
   bool source_ended = false;   ///< the source's FIN has been read
   bool source_failed = false;  ///< the source was reset or broke
   bool sink_failed = false;    ///< nothing can be written any more
+  bool is_broken = false;      ///< an error that nobody expected
   bool sink_shut = false;      ///< the end has been passed on
+  std::uint32_t chunks = 0;    ///< copy: buffers that hold them
   std::uint32_t held = 0;      ///< bytes taken from the source that the sink has not taken yet
 };
 
 /// Above this a direction stops receiving, below the other it starts again. Bytes.
 inline constexpr std::uint32_t kHighWater = 64 * 1024;
 inline constexpr std::uint32_t kLowWater = 16 * 1024;
+
+/// The same for the number of buffers: a byte that arrives alone takes a whole one.
+inline constexpr std::uint32_t kHighChunks = 8;
+inline constexpr std::uint32_t kLowChunks = 2;
 
 enum class Step : std::uint8_t {
   kWait,        ///< what is in flight decides

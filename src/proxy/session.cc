@@ -27,7 +27,8 @@ constexpr seconds kKeepaliveAfter{5};
 
 /// How long the bytes before a reset get to arrive.
 constexpr seconds kDeliveryLimit{10};
-constexpr milliseconds kDeliveryCheck{2};
+constexpr milliseconds kFirstDeliveryCheck{2};
+constexpr milliseconds kLastDeliveryCheck{250};
 
 bool is_edge(State from, State to) noexcept {
   switch (to) {
@@ -46,7 +47,7 @@ bool is_edge(State from, State to) noexcept {
   return false;
 }
 
-/// Our own want of descriptors or ports is no failure of the server.
+/// Our own want of descriptors or memory is no failure of the server.
 bool is_our_shortage(int error) noexcept {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
@@ -136,9 +137,12 @@ void Session::on_connect(uring::Outcome outcome) noexcept {
 void Session::on_connect_failed(int error) noexcept {
   if (is_our_shortage(error)) return begin_closing({CloseReason::kLimit, Side::kUs});
   auto& counters = server()->slot(context_.worker).traffic;
-  counters.errors.add(1);
+  // No local port left toward this server (ip(7), ip_local_port_range): ours, but another may do.
+  const bool is_out_of_ports = error == EADDRNOTAVAIL;
+  if (!is_out_of_ports) counters.errors.add(1);
   const std::uint32_t failed = *server_index_;
   if (retries_ >= frontend_.backend->retries) {
+    if (is_out_of_ports) return begin_closing({CloseReason::kLimit, Side::kUs});
     return begin_closing(
         {is_timed_out_ ? CloseReason::kConnectTimeout : CloseReason::kConnectFailed,
          Side::kServer});
@@ -186,8 +190,14 @@ void Session::judge_relays() noexcept {
     case Verdict::kPassEndDownstream:
       return pass_end(*downstream_, client_);
     case Verdict::kFinish:
-      if (!has_delivered(upstream_->state())) part_with(client_, false);
-      if (!has_delivered(downstream_->state())) part_with(server_, false);
+      // Closing a socket with unread bytes resets it: what it was sent last must have arrived
+      // before.
+      if (upstream_->state().sink_failed && !downstream_->state().sink_failed) {
+        part_with(client_, false);
+      }
+      if (downstream_->state().sink_failed && !upstream_->state().sink_failed) {
+        part_with(server_, false);
+      }
       break;
     case Verdict::kResetServer:
       part_with(server_, true);
@@ -300,20 +310,23 @@ void Session::finish_closing() noexcept {
   if (parting_ == nullptr) return finish();
   enter(State::kDelivering);
   parting_deadline_ = now() + kDeliveryLimit;
+  parting_check_ = kFirstDeliveryCheck;
   check_delivery();
 }
 
 void Session::check_delivery() noexcept {
   if (sys::unacknowledged_bytes(parting_->get()) > 0 && now() < parting_deadline_) {
-    return arm(kDeliveryCheck);
+    arm(parting_check_);
+    parting_check_ = std::min(parting_check_ * 2, kLastDeliveryCheck);
+    return;
   }
-  if (is_reset_due_) sys::reset_on_close(parting_->get());
   finish();
 }
 
 void Session::finish() noexcept {
   enter(State::kEnded);
   record();
+  if (is_reset_due_) sys::reset_on_close(parting_->get());
   client_.reset();
   leave_server();
   frontend_.state->sessions().down();

@@ -138,6 +138,7 @@ class Session final : public base::ListHook<>, private RelayHost {
   bool has_keepalive_ = false;
   sys::Fd* parting_ = nullptr;  ///< delivering: whose last bytes are waited for
   base::TimePoint parting_deadline_;
+  base::milliseconds parting_check_{0};
   Run run_;
   std::optional<Relay> upstream_;
   std::optional<Relay> downstream_;

@@ -15,7 +15,7 @@ SessionSet::SessionSet(RelayContext& relay, TablePins& pins, SessionLog& log, st
     : context_{relay, pins, *this, worker, true, log, {}, {}, {}} {}
 
 void SessionSet::begin(sys::Fd client, TablePin& pin, FrontendRoute& frontend) {
-  const std::uint64_t id = (++serial_ << 8) | (context_.worker & 0xff);
+  const std::uint64_t id = (++serial_ << 16) | (context_.worker & 0xffff);
   Session& session = slab_.make(context_, id, std::move(client), pin, frontend);
   sessions_.push_back(session);
   count_.store(slab_.size(), std::memory_order_relaxed);

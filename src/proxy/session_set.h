@@ -27,11 +27,14 @@ struct SessionFilter {
 
 class SessionSet final : public SessionOwner {
  public:
-  /// `worker` becomes the low byte of the sessions' ids, so that ids are unique in the process.
+  /// `worker` becomes the low 16 bits of the sessions' ids, so that ids are unique in the process.
   SessionSet(RelayContext& relay, TablePins& pins, SessionLog& log, std::uint32_t worker);
 
   /// Begins a session. It may have ended when this returns.
   void begin(sys::Fd client, TablePin& pin, FrontendRoute& frontend);
+
+  /// Counts a connection that was closed before it became a session.
+  void refuse(CloseReason reason) noexcept { context_.reasons.count(reason, Side::kUs); }
 
   /// Ends the sessions that match; gives how many.
   std::uint64_t close(const SessionFilter& filter, CloseReason reason) noexcept;

@@ -15,7 +15,7 @@
 
 namespace sluice::stats {
 
-/// Grows only. One writer thread, any reader.
+/// One writer thread, any reader.
 class Counter {
  public:
   void add(std::uint64_t amount) noexcept {

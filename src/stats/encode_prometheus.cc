@@ -36,9 +36,18 @@ ClientMetric make_metric(MetricType type, double value, Labels labels) {
   return metric;
 }
 
-void add_single(Families& families, const char* name, const char* help, MetricType type,
-                double value, Labels labels = {}) {
-  families.push_back({name, help, type, {make_metric(type, value, std::move(labels))}});
+/// What stands in the HELP and TYPE lines.
+struct Family {
+  const char* name;
+  const char* help;
+  MetricType type = kGauge;
+};
+
+void add_single(Families& families, const Family& family, double value, Labels labels = {}) {
+  families.push_back({family.name,
+                      family.help,
+                      family.type,
+                      {make_metric(family.type, value, std::move(labels))}});
 }
 
 /// One family whose samples are the same member of every row.
@@ -67,14 +76,14 @@ void add_series(Families& families, const Series<Row> (&table)[count], const std
 
 /// As add_series, for a gauge that is computed from a row.
 template <typename Row, typename ValueOf, typename LabelsOf>
-void add_gauge(Families& families, const char* name, const char* help, const std::vector<Row>& rows,
+void add_gauge(Families& families, const Family& family, const std::vector<Row>& rows,
                ValueOf value_of, LabelsOf labels_of) {
   if (rows.empty()) return;
-  MetricFamily family{name, help, kGauge, {}};
+  MetricFamily out{family.name, family.help, kGauge, {}};
   for (const Row& row : rows) {
-    family.metric.push_back(make_metric(kGauge, value_of(row), labels_of(row)));
+    out.metric.push_back(make_metric(kGauge, value_of(row), labels_of(row)));
   }
-  families.push_back(std::move(family));
+  families.push_back(std::move(out));
 }
 
 // --- The tables ---
@@ -161,16 +170,17 @@ constexpr Series<WorkerRow> kWorkerSeries[] = {
 // --- One part of the answer each ---
 
 void add_process(Families& families, const Status& status) {
-  add_single(families, "sluice_build_info", "Always 1; the label says which release runs.", kGauge,
-             1, {{"version", status.version}});
-  add_single(families, "sluice_uptime_seconds", "Time since the start.", kGauge, status.uptime);
-  add_single(families, "sluice_stopping", "1 while the process ends and accepts nothing.", kGauge,
+  add_single(families,
+             {"sluice_build_info", "Always 1; the label says which release runs.", kGauge}, 1,
+             {{"version", status.version}});
+  add_single(families, {"sluice_uptime_seconds", "Time since the start.", kGauge}, status.uptime);
+  add_single(families, {"sluice_stopping", "1 while the process ends and accepts nothing.", kGauge},
              status.stopping.empty() ? 0 : 1);
-  add_single(families, "sluice_generation", "Generation of the configuration in force.", kGauge,
+  add_single(families, {"sluice_generation", "Generation of the configuration in force.", kGauge},
              static_cast<double>(status.generation));
-  add_single(families, "sluice_reloads_total", "Reloads that took effect.", kCounter,
+  add_single(families, {"sluice_reloads_total", "Reloads that took effect.", kCounter},
              static_cast<double>(status.reloads));
-  add_single(families, "sluice_reloads_refused_total", "Reloads that changed nothing.", kCounter,
+  add_single(families, {"sluice_reloads_refused_total", "Reloads that changed nothing.", kCounter},
              static_cast<double>(status.reloads_refused));
   add_series(families, kGenerationSeries, status.generations, [](const GenerationRow& row) {
     return Labels{{"generation", std::to_string(row.generation)}};
@@ -180,7 +190,8 @@ void add_process(Families& families, const Status& status) {
 void add_frontends(Families& families, const std::vector<FrontendRow>& rows) {
   const auto labels = [](const FrontendRow& row) { return Labels{{"frontend", row.name}}; };
   const auto is_open = [](const FrontendRow& row) { return row.state == "OPEN" ? 1.0 : 0.0; };
-  add_gauge(families, "sluice_frontend_up", "1 while the frontend listens.", rows, is_open, labels);
+  add_gauge(families, {"sluice_frontend_up", "1 while the frontend listens."}, rows, is_open,
+            labels);
   add_series(families, kFrontendSeries, rows, labels);
 }
 
@@ -188,9 +199,9 @@ void add_backends(Families& families, const std::vector<BackendRow>& rows) {
   const auto labels = [](const BackendRow& row) { return Labels{{"backend", row.name}}; };
   const auto is_up = [](const BackendRow& row) { return row.state == "UP" ? 1.0 : 0.0; };
   const auto on_standby = [](const BackendRow& row) { return row.standby_active ? 1.0 : 0.0; };
-  add_gauge(families, "sluice_backend_up", "1 while a server can take traffic.", rows, is_up,
+  add_gauge(families, {"sluice_backend_up", "1 while a server can take traffic."}, rows, is_up,
             labels);
-  add_gauge(families, "sluice_backend_standby_active", "1 while passive servers take traffic.",
+  add_gauge(families, {"sluice_backend_standby_active", "1 while passive servers take traffic."},
             rows, on_standby, labels);
   add_series(families, kBackendSeries, rows, labels);
 }
@@ -234,13 +245,14 @@ void add_servers(Families& families, const std::vector<ServerRow>& rows) {
                   {"mode", row.mode}};
   };
   const std::vector<ServerRow> servers = distinct_servers(rows);
-  add_gauge(families, "sluice_server_up", "1 while the server can take traffic.", servers,
+  add_gauge(families, {"sluice_server_up", "1 while the server can take traffic."}, servers,
             is_server_up, labels);
-  add_gauge(families, "sluice_server_state", "Always 1; the label says which state.", servers, one,
-            state);
-  add_gauge(families, "sluice_server_mode",
-            "Always 1; the label says what reaches the server from this frontend.", rows, one,
-            mode);
+  add_gauge(families, {"sluice_server_state", "Always 1; the label says which state."}, servers,
+            one, state);
+  add_gauge(families,
+            {"sluice_server_mode",
+             "Always 1; the label says what reaches the server from this frontend."},
+            rows, one, mode);
   add_series(families, kServerSeries, servers, labels);
 }
 

@@ -71,7 +71,12 @@ void reset_on_close(int fd) noexcept {
 
 int unacknowledged_bytes(int fd) noexcept {
   int bytes = 0;
-  return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+  if (::ioctl(fd, SIOCOUTQ, &bytes) != 0 || bytes == 0) return 0;
+  // A connection that is gone keeps the number of what it never delivered.
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  const bool is_known = ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0;
+  return is_known && info.tcpi_state == TCP_CLOSE ? 0 : bytes;
 }
 
 Endpoint remote_endpoint(int fd) noexcept {

@@ -127,8 +127,7 @@ void Ring::submit_and_wait(std::optional<base::Duration> timeout) noexcept {
 }
 
 void Ring::dispatch(unsigned count) noexcept {
-  // Entries are copied out and given back in small batches, so that handlers may submit and the
-  // queue does not fill up meanwhile.
+  // Given back in small batches, so that the queue has room for what handlers cause.
   constexpr unsigned kBatch = 64;
   std::array<io_uring_cqe*, kBatch> entries;
   while (count > 0) {
