@@ -1,10 +1,12 @@
 #include "lbstat/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
-#include <map>
-#include <memory>
+#include <iterator>
+#include <string_view>
 
+#include "base/assert.h"
 #include "sluice/version.h"
 
 namespace sluice::lbstat {
@@ -13,12 +15,24 @@ namespace {
 constexpr double kShortestWatch = 0.1;  // seconds
 constexpr double kLongestWatch = 3600;
 
-const std::map<std::string, Command> kCommands = {
+struct NamedCommand {
+  std::string_view name;
+  Command command;
+};
+
+constexpr NamedCommand kCommands[] = {
     {"status", Command::kStatus},     {"frontends", Command::kFrontends},
     {"backends", Command::kBackends}, {"servers", Command::kServers},
     {"sessions", Command::kSessions}, {"reasons", Command::kReasons},
     {"reload", Command::kReload},     {"kill", Command::kKill},
     {"server", Command::kServer}};
+
+Command command_named(std::string_view name) {
+  const auto* const found = std::find_if(std::begin(kCommands), std::end(kCommands),
+                                         [&](const auto& each) { return each.name == name; });
+  SLUICE_ASSERT(found != std::end(kCommands));  // every subcommand is in the table
+  return found->command;
+}
 
 /// CLI11 writes into these; they live as long as the parse.
 struct Words {
@@ -114,14 +128,10 @@ void add_actions(CLI::App& app, Options& options, Words& words) {
 void take_command(const CLI::App& app, Options& options, const Words& words) {
   const auto chosen = app.get_subcommands();
   if (chosen.empty()) return;
-  options.command = kCommands.at(chosen.front()->get_name());
+  options.command = command_named(chosen.front()->get_name());
   if (options.command != Command::kServer) return;
   options.action = chosen.front()->get_subcommands().front()->get_name();
   options.argument = options.action == "drain" ? words.timeout : words.weight;
-}
-
-bool is_action(Command command) {
-  return command == Command::kReload || command == Command::kKill || command == Command::kServer;
 }
 
 /// Seconds may have a fraction; the interval keeps milliseconds.
@@ -143,7 +153,7 @@ Parsed parse_command_line(int count, const char* const* words) {
     take_command(app, options, parsed);
     if (app.count("--socket") > 0) options.socket = parsed.socket;
     if (app.count("--watch") > 0) {
-      if (is_action(options.command)) {
+      if (!is_view(options.command)) {
         throw CLI::ValidationError("--watch", "goes with a view, not with an action");
       }
       options.watch = interval(seconds_of(parsed.watch));

@@ -11,6 +11,7 @@
 
 namespace sluice::lbstat {
 
+/// The views come first: is_view().
 enum class Command {
   kStatus,
   kFrontends,
@@ -22,6 +23,11 @@ enum class Command {
   kKill,
   kServer
 };
+
+/// Whether the command shows rows, once or again and again; else it changes something.
+[[nodiscard]] constexpr bool is_view(Command command) noexcept {
+  return command < Command::kReload;
+}
 
 struct Options {
   std::optional<std::string> socket;
