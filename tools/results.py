@@ -1,12 +1,16 @@
 #!/usr/bin/python3
 """Counts tests out of JUnit XML, as gtest, meson and pytest write it.
 
-    tools/results.py FILE...    prints each failure and each test that did not run with its reason
-                                to stderr, and `PASSED FAILED` to stdout
+    tools/results.py [--gtest FOLDER] FILE...
+
+prints each failure and each test that did not run with its reason to stderr, and `PASSED FAILED` to
+stdout. To meson a gtest program is one test; with FOLDER, where each of them left its own report
+(GTEST_OUTPUT=xml:FOLDER/), the tests in it count instead.
 """
 
 import sys
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 
 def outcome(case):
@@ -28,7 +32,16 @@ def first_line(element):
     return text.splitlines()[0] if text else ""
 
 
-def count(path):
+def report_of(case, gtest):
+    """The path of the gtest report of meson's test `case`, if there is one."""
+    name = case.get("name", "").replace(" ", "_")
+    for candidate in (f"{name}.xml", f"{name}_test.xml"):
+        if gtest and (Path(gtest) / candidate).exists():
+            return Path(gtest) / candidate
+    return None
+
+
+def count(path, gtest=None):
     """(passed, failed) of one file; a file that cannot be read is one failure."""
     try:
         cases = list(ElementTree.parse(path).iter("testcase"))
@@ -38,6 +51,13 @@ def count(path):
     passed = failed = 0
     for case in cases:
         kind, reason = outcome(case)
+        report = report_of(case, gtest)
+        if report:
+            good, bad = count(report)
+            passed, failed = passed + good, failed + bad
+            if kind != "failed" or bad:
+                continue
+            reason = f"the program failed, its report does not say why: {reason}"
         passed += kind == "passed"
         failed += kind == "failed"
         if kind != "passed":
@@ -47,8 +67,11 @@ def count(path):
     return passed, failed
 
 
-def main(paths):
-    counts = [count(path) for path in paths]
+def main(arguments):
+    gtest = None
+    if arguments[:1] == ["--gtest"]:
+        gtest, arguments = arguments[1], arguments[2:]
+    counts = [count(path, gtest) for path in arguments]
     print(sum(passed for passed, _ in counts), sum(failed for _, failed in counts))
 
 

@@ -30,6 +30,21 @@ def test_counts_and_names(tmp_path):
         assert words in done.stderr
 
 
+MESON = """<testsuites><testsuite>
+  <testcase classname="sluice" name="a b"/><testcase classname="sluice" name="golden"/>
+  <testcase classname="sluice" name="crash"><failure message="SIGSEGV"/></testcase>
+</testsuite></testsuites>"""
+GOOD = '<testsuites><testcase name="x"/><testcase name="y"/></testsuites>'
+
+
+def test_gtest_reports_count_instead_of_their_program(tmp_path):
+    (tmp_path / "meson.xml").write_text(MESON)
+    (tmp_path / "a_b_test.xml").write_text(GOOD)
+    assert run("--gtest", tmp_path, tmp_path / "meson.xml").stdout == "3 1\n"
+    (tmp_path / "crash_test.xml").write_text(GOOD)  # it wrote a report, then died
+    assert run("--gtest", tmp_path, tmp_path / "meson.xml").stdout == "5 1\n"
+
+
 def test_a_missing_or_cut_file_is_a_failure(tmp_path):
     cut = tmp_path / "cut.xml"
     cut.write_text(XML[:50])
