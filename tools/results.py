@@ -34,7 +34,7 @@ def first_line(element):
 
 def report_of(case, gtest):
     """The path of the gtest report of meson's test `case`, if there is one."""
-    name = case.get("name", "").replace(" ", "_")
+    name = case.get("name", "").split(" / ")[-1].replace(" ", "_")
     for candidate in (f"{name}.xml", f"{name}_test.xml"):
         if gtest and (Path(gtest) / candidate).exists():
             return Path(gtest) / candidate
