@@ -1,0 +1,97 @@
+// A worker's relay parts on a loop of their own, and one direction between two TCP connections.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "loop_thread.h"
+#include "proxy/relay.h"
+#include "tcp.h"
+
+namespace sluice::proxy {
+
+template <typename T>
+T value_or_throw(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().text);
+  return std::move(*result);
+}
+
+struct RelayParts {
+  struct Options {
+    std::size_t pipe_limit = 64;
+    bool is_splice_allowed = true;
+  };
+
+  RelayParts(uring::Ring ring, Options options)
+      : chunks(value_or_throw(ChunkPool::create(ring))),
+        reactor(std::move(ring), reactor::make_wake()),
+        pipes(options.pipe_limit),
+        context{reactor, chunks, pipes, options.is_splice_allowed, {}, {}, {}, {}} {}
+
+  void on_turn_end() noexcept { context.end_turn(); }
+
+  ChunkPool chunks;  // outlives the ring that the kernel fills it through
+  reactor::Reactor reactor;
+  PipePool pipes;
+  RelayContext context;
+};
+
+using RelayLoop = reactor::LoopThread<RelayParts>;
+
+/// One direction and its host, which passes an end on as a session does. The test writes to
+/// `from.far` and reads from `to.far`; the relay is looked at on the loop's thread only.
+class Line final : private RelayHost {
+ public:
+  explicit Line(RelayLoop& loop, int receive_bytes = 0)
+      : from(make_tcp_pair(receive_bytes)), to(make_tcp_pair()), loop_(loop) {
+    loop_.run([this] {
+      RelayHost& host = *this;
+      relay_.emplace(loop_.parts().context, host, own_run_,
+                     Relay::Ends{from.near.get(), to.near.get(), first_, second_});
+      relay_->advance();
+    });
+  }
+  /// Stops it; the relay's destructor asserts that it became quiet and holds nothing.
+  ~Line() {
+    loop_.run([this] {
+      if (relay_) relay_->stop();
+    });
+    if (loop_.wait_until([this] { return !relay_ || relay_->is_quiet(); })) {
+      loop_.run([this] { relay_.reset(); });
+    }
+  }
+
+  /// A copy of the direction's state.
+  RelayState state() {
+    return loop_.run([this] { return relay_->state(); });
+  }
+  template <typename Condition>
+  [[nodiscard]] bool wait_for(Condition condition) {
+    return loop_.wait_until([&] { return condition(relay_->state()); });
+  }
+  Relay& relay() { return *relay_; }
+  std::uint64_t counted() { return first_.value() == second_.value() ? first_.value() : 0; }
+
+  TcpPair from;
+  TcpPair to;
+
+ private:
+  void on_relay_progress() noexcept override {
+    const RelayState& state = relay_->state();
+    if (!has_delivered(state) || state.sink_shut || state.is_stopped) return;
+    ::shutdown(to.near.get(), SHUT_WR);
+    relay_->mark_sink_shut();
+  }
+
+  RelayLoop& loop_;
+  Run own_run_;
+  stats::Counter first_;
+  stats::Counter second_;
+  std::optional<Relay> relay_;
+};
+
+}  // namespace sluice::proxy

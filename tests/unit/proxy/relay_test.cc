@@ -1,0 +1,563 @@
+// One direction over real loopback sockets and a real ring, both gears. Needs io_uring.
+#include "proxy/relay.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <future>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "relay_bench.h"
+
+namespace sluice::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kBulk = 4 * 1024 * 1024;
+constexpr RelayParts::Options kCopyOnly{64, false};
+constexpr RelayParts::Options kAllowed{64, true};
+
+/// Sends from another thread, since the test's own has to read meanwhile.
+class Sender {
+ public:
+  Sender(int fd, Bytes bytes)
+      : outcome_(std::async(std::launch::async,
+                            [fd, bytes = std::move(bytes)] { return send_all(fd, bytes); })) {}
+  [[nodiscard]] bool has_sent_all() { return outcome_.get(); }
+
+ private:
+  std::future<bool> outcome_;
+};
+
+/// `bytes` go through the line whole and in order.
+void expect_carried(Line& line, const Bytes& bytes) {
+  Sender sender(line.from.far.get(), bytes);
+  const Bytes arrived = receive_exactly(line.to.far.get(), bytes.size());
+  EXPECT_TRUE(sender.has_sent_all());
+  EXPECT_TRUE(arrived == bytes) << arrived.size() << " of " << bytes.size();
+}
+
+void promote(Line& line) {
+  expect_carried(line, random_bytes(kBulk, 5));
+  ASSERT_TRUE(line.wait_for(
+      [](const RelayState& state) { return state.gear == Gear::kSplice && state.is_receiving; }));
+}
+
+/// The gears that a test is run in.
+enum class Start { kCopy, kSplice };
+
+class RelayInGear : public testing::TestWithParam<Start> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == Start::kSplice) promote(line);
+  }
+  [[nodiscard]] Gear gear() const {
+    return GetParam() == Start::kSplice ? Gear::kSplice : Gear::kCopy;
+  }
+  std::uint32_t held_chunks() {
+    return loop.run([this] { return loop.parts().chunks.held(); });
+  }
+  std::uint64_t open_pipes() { return loop.parts().pipes.open_pipes().value(); }
+
+  /// Writes until nothing moves any more: the sink is full, the relay has stopped, the source is
+  /// full. Gives what was written.
+  Bytes write_until_blocked() {
+    const Bytes bytes = random_bytes(24 * 1024 * 1024, 9);
+    std::size_t sent = 0;
+    for (int still = 0; still < 5;) {
+      const std::size_t more = send_some(line.from.far.get(), bytes, sent);
+      sent += more;
+      const RelayState state = line.state();
+      const bool is_blocked = state.held > 0 && state.is_sending && !state.is_receiving &&
+                              !is_writable(line.to.near.get());
+      still = more == 0 && is_blocked ? still + 1 : 0;
+    }
+    EXPECT_LT(sent, bytes.size());
+    return {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(sent)};
+  }
+
+  RelayLoop loop{GetParam() == Start::kSplice ? kAllowed : kCopyOnly};
+  Line line{loop, 64 * 1024};
+};
+
+INSTANTIATE_TEST_SUITE_P(Gears, RelayInGear, testing::Values(Start::kCopy, Start::kSplice),
+                         [](const auto& gear) {
+                           return gear.param == Start::kCopy ? "Copy" : "Splice";
+                         });
+
+// --- Bytes ---
+
+TEST_P(RelayInGear, CarriesBulkExactly) {
+  expect_carried(line, random_bytes(3 * kBulk + 12345, 1));
+  EXPECT_EQ(line.state().gear, gear());
+}
+
+TEST_P(RelayInGear, CarriesMessagesOfEverySizeOneByOne) {
+  for (std::size_t size = 1; size <= 300'000; size = size * 3 + 1) {
+    expect_carried(line, random_bytes(size, size));
+  }
+}
+
+TEST_P(RelayInGear, CountsEveryByteOnceForBothCounters) {
+  const std::uint64_t before = line.counted();
+  expect_carried(line, random_bytes(100'000, 2));
+  EXPECT_EQ(line.counted() - before, 100'000U);
+  EXPECT_EQ(loop.run([this] { return line.relay().bytes(); }), line.counted());
+}
+
+TEST_P(RelayInGear, HoldsNothingWhileItIsIdle) {
+  expect_carried(line, random_bytes(100'000, 2));
+  ASSERT_TRUE(line.wait_for([](const RelayState& state) {
+    return state.held == 0 && !state.is_sending && state.is_receiving;
+  }));
+  EXPECT_EQ(held_chunks(), 0U);
+}
+
+// --- Backpressure ---
+
+TEST_P(RelayInGear, DoesNotReadWhatItCanNotWrite) {
+  const Bytes sent = write_until_blocked();
+  const RelayState state = line.state();
+  EXPECT_GT(readable_bytes(line.from.near.get()), 0) << "the rest stays in the source's socket";
+  EXPECT_FALSE(state.is_receiving);
+  // A multishot receive goes on for 32 buffers at the most before the turn ends (io_uring/net.c,
+  // MULTISHOT_MAX_RETRY), and once more until its cancellation takes effect.
+  const std::uint32_t most = GetParam() == Start::kCopy
+                                 ? kHighWater + 2 * 32 * ChunkPool::kBufferBytes
+                                 : static_cast<std::uint32_t>(PipePool::kPipeBytes);
+  EXPECT_LE(state.held, most);
+  EXPECT_EQ(line.state().held, state.held);
+
+  const Bytes arrived = receive_exactly(line.to.far.get(), sent.size());
+  EXPECT_TRUE(arrived == sent) << arrived.size() << " of " << sent.size();
+  expect_carried(line, random_bytes(100'000, 3));
+}
+
+TEST_P(RelayInGear, GivesBuffersAndPipesBackAfterBackpressure) {
+  const Bytes sent = write_until_blocked();
+  EXPECT_EQ(held_chunks() > 0, GetParam() == Start::kCopy);
+  static_cast<void>(receive_exactly(line.to.far.get(), sent.size()));
+  ASSERT_TRUE(line.wait_for([](const RelayState& state) { return state.held == 0; }));
+  EXPECT_EQ(held_chunks(), 0U);
+  EXPECT_LE(open_pipes(), 1U);
+}
+
+// --- Ends ---
+
+TEST_P(RelayInGear, PassesTheEndOnBehindTheBytes) {
+  const Bytes bytes = random_bytes(kBulk, 4);
+  Sender sender(line.from.far.get(), bytes);
+  auto rest = std::async(std::launch::async, [this] { return receive_to_end(line.to.far.get()); });
+  EXPECT_TRUE(sender.has_sent_all());
+  shut_down_writing(line.from.far.get());
+  const Rest arrived = rest.get();
+  EXPECT_EQ(arrived.error, 0);
+  EXPECT_TRUE(arrived.bytes == bytes);
+  EXPECT_TRUE(line.wait_for([](const RelayState& state) {
+    return state.source_ended && !state.source_failed && !state.is_receiving;
+  }));
+}
+
+TEST_P(RelayInGear, PassesABareEndOn) {
+  shut_down_writing(line.from.far.get());
+  const Rest arrived = receive_to_end(line.to.far.get());
+  EXPECT_EQ(arrived.error, 0);
+  EXPECT_TRUE(arrived.bytes.empty());
+}
+
+TEST_P(RelayInGear, PassesTheEndOnOnlyWhenABlockedSinkHasTakenEverything) {
+  const Bytes sent = write_until_blocked();
+  shut_down_writing(line.from.far.get());
+  EXPECT_FALSE(line.state().sink_shut);
+  const Rest arrived = receive_to_end(line.to.far.get());
+  EXPECT_EQ(arrived.error, 0);
+  EXPECT_TRUE(arrived.bytes == sent);
+}
+
+TEST_P(RelayInGear, NoticesAReset) {
+  expect_carried(line, random_bytes(10'000, 6));
+  reset(line.from.far);
+  EXPECT_TRUE(line.wait_for([](const RelayState& state) { return state.source_failed; }));
+  EXPECT_FALSE(line.state().source_ended);
+  EXPECT_FALSE(line.state().is_receiving);
+}
+
+TEST_P(RelayInGear, DeliversWhatItHoldsBeforeAReset) {
+  const Bytes sent = write_until_blocked();
+  const std::uint64_t taken = loop.run([this] { return line.relay().bytes(); });
+  reset(line.from.far);
+  const std::uint64_t before = GetParam() == Start::kSplice ? kBulk : 0;
+  const Bytes arrived = receive_exactly(line.to.far.get(), taken - before);
+  ASSERT_EQ(arrived.size(), taken - before);
+  EXPECT_TRUE(std::equal(arrived.begin(), arrived.end(), sent.begin()));
+  EXPECT_TRUE(line.wait_for([](const RelayState& state) {
+    return state.source_failed && state.held == 0 && !state.is_sending;
+  }));
+}
+
+TEST_P(RelayInGear, DropsWhatASinkThatBrokeCanNotTake) {
+  static_cast<void>(write_until_blocked());
+  reset(line.to.far);
+  EXPECT_TRUE(line.wait_for([](const RelayState& state) {
+    return state.sink_failed && state.held == 0 && !state.is_sending && !state.is_receiving;
+  }));
+  EXPECT_EQ(held_chunks(), 0U);
+  EXPECT_GT(readable_bytes(line.from.near.get()), 0) << "nothing more is read for it";
+}
+
+TEST_P(RelayInGear, NoticesABrokenSinkWithTheNextBytes) {
+  reset(line.to.far);
+  // The first bytes may still leave before the reset has been seen.
+  ASSERT_TRUE(loop.wait_until([this] {
+    static_cast<void>(send_some(line.from.far.get(), Bytes(100), 0));
+    return line.relay().state().sink_failed;
+  }));
+  EXPECT_TRUE(line.wait_for([](const RelayState& state) { return !state.is_receiving; }));
+  EXPECT_EQ(line.state().held, 0U);
+  EXPECT_EQ(held_chunks(), 0U);
+}
+
+TEST_P(RelayInGear, AnEndFromASourceThatBrokeElsewhereIsNoOrderlyOne) {
+  loop.run([this] { line.relay().mark_source_broken(); });
+  shut_down_writing(line.from.far.get());
+  EXPECT_TRUE(line.wait_for([](const RelayState& state) { return state.source_failed; }));
+  EXPECT_FALSE(line.state().source_ended);
+}
+
+// --- Stopping: the line's destructor checks that nothing is left ---
+
+TEST_P(RelayInGear, StopsWhileIdle) {
+  loop.run([this] { line.relay().stop(); });
+  EXPECT_TRUE(loop.wait_until([this] { return line.relay().is_quiet(); }));
+  EXPECT_EQ(held_chunks(), 0U);
+  // What arrives afterwards is not touched.
+  EXPECT_TRUE(send_all(line.from.far.get(), Bytes(1000)));
+  EXPECT_TRUE(loop.wait_until([this] { return readable_bytes(line.from.near.get()) == 1000; }));
+}
+
+TEST_P(RelayInGear, StopsWhileTheSinkIsBlocked) {
+  static_cast<void>(write_until_blocked());
+  loop.run([this] { line.relay().stop(); });
+  EXPECT_TRUE(loop.wait_until([this] { return line.relay().is_quiet(); }));
+  EXPECT_EQ(held_chunks(), 0U);
+  EXPECT_EQ(line.state().is_sending, false);
+}
+
+TEST_P(RelayInGear, StopsInTheMiddleOfBulkAtAnyMoment) {
+  for (int round = 0; round < 12; ++round) {
+    auto each = std::make_unique<Line>(loop);
+    const Bytes bytes = random_bytes(kBulk, 8);
+    auto sender = std::async(std::launch::async,
+                             [&each, &bytes] { return send_all(each->from.far.get(), bytes); });
+    // A different moment each time, given by bytes and not by time.
+    const auto moment = static_cast<std::size_t>(1 + round * 40'000);
+    EXPECT_EQ(receive_exactly(each->to.far.get(), moment).size(), moment);
+    loop.run([&] { each->relay().stop(); });
+    EXPECT_TRUE(loop.wait_until([&] { return each->relay().is_quiet(); }));
+    ::shutdown(each->from.near.get(), SHUT_RDWR);  // lets the sender go
+    reset(each->from.near);
+    static_cast<void>(sender.get());
+    each.reset();
+    EXPECT_EQ(held_chunks(), 0U);
+  }
+}
+
+TEST_P(RelayInGear, StopsAfterTheEndAndAfterAFailure) {
+  shut_down_writing(line.from.far.get());
+  ASSERT_TRUE(line.wait_for([](const RelayState& state) { return state.sink_shut; }));
+  loop.run([this] { line.relay().stop(); });
+  EXPECT_TRUE(loop.run([this] { return line.relay().is_quiet(); }));
+
+  Line failed(loop);
+  reset(failed.from.far);
+  ASSERT_TRUE(failed.wait_for([](const RelayState& state) { return state.source_failed; }));
+  loop.run([&] { failed.relay().stop(); });
+  EXPECT_TRUE(loop.run([&] { return failed.relay().is_quiet(); }));
+}
+
+TEST_P(RelayInGear, StoppingTwiceIsStoppingOnce) {
+  static_cast<void>(write_until_blocked());
+  loop.run([this] {
+    line.relay().stop();
+    line.relay().stop();
+  });
+  EXPECT_TRUE(loop.wait_until([this] { return line.relay().is_quiet(); }));
+}
+
+// --- Changing gear ---
+
+TEST(Relay, StaysCopyingUntilTheRunIsLong) {
+  RelayLoop loop(kAllowed);
+  Line line(loop);
+  expect_carried(line, random_bytes(Relay::kPromoteAfter - 1, 1));
+  EXPECT_EQ(line.state().gear, Gear::kCopy);
+  EXPECT_EQ(line.state().wanted, Gear::kCopy);
+  expect_carried(line, random_bytes(1, 1));
+  EXPECT_TRUE(line.wait_for([](const RelayState& state) { return state.gear == Gear::kSplice; }));
+  EXPECT_TRUE(loop.run([&] { return line.relay().has_spliced(); }));
+  EXPECT_EQ(loop.parts().context.promotions.value(), 1U);
+  expect_carried(line, random_bytes(kBulk, 2));
+}
+
+TEST(Relay, NeverSplicesWhereThatIsOff) {
+  RelayLoop loop(kCopyOnly);
+  Line line(loop);
+  expect_carried(line, random_bytes(2 * kBulk, 1));
+  EXPECT_EQ(loop.parts().context.promotions.value(), 0U);
+  EXPECT_FALSE(loop.run([&] { return line.relay().has_spliced(); }));
+}
+
+/// One byte after the other, each only when the one before has arrived.
+void chat(Line& line, int messages) {
+  for (int message = 0; message < messages; ++message) {
+    expect_carried(line, Bytes(1, static_cast<std::byte>(message)));
+  }
+}
+
+/// Single bytes until the direction copies again: two of them may share a turn, so that their
+/// number is not exact.
+void demote(Line& line) {
+  for (int message = 0; message < 500 && line.state().gear == Gear::kSplice; ++message) {
+    chat(line, 1);
+  }
+  ASSERT_EQ(line.state().gear, Gear::kCopy);
+}
+
+TEST(Relay, GoesBackToCopyingWhenItTurnsChatty) {
+  RelayLoop loop(kAllowed);
+  Line line(loop);
+  promote(line);
+  chat(line, Relay::kDemoteAfter - 1);
+  EXPECT_EQ(line.state().gear, Gear::kSplice) << "not yet";
+  demote(line);
+  EXPECT_EQ(loop.parts().context.demotions.value(), 1U);
+  chat(line, 20);
+  EXPECT_EQ(line.state().gear, Gear::kCopy);
+  EXPECT_EQ(loop.parts().context.promotions.value(), 1U);
+}
+
+TEST(Relay, AsksForALongerRunAfterEachDemotion) {
+  RelayLoop loop(kAllowed);
+  Line line(loop);
+  promote(line);
+  demote(line);
+  expect_carried(line, random_bytes(Relay::kPromoteAfter + 1000, 2));
+  EXPECT_EQ(line.state().wanted, Gear::kCopy) << "once the length is not enough any more";
+  expect_carried(line, random_bytes(Relay::kPromoteAfter, 3));
+  EXPECT_TRUE(line.wait_for([](const RelayState& state) { return state.gear == Gear::kSplice; }));
+}
+
+TEST(Relay, BytesStayExactThroughManyGearChanges) {
+  RelayLoop loop(kAllowed);
+  Line line(loop);
+  for (int round = 0; round < 4; ++round) {
+    expect_carried(line, random_bytes(3 * 1024 * 1024, static_cast<std::uint64_t>(round)));
+    demote(line);
+  }
+  EXPECT_EQ(loop.parts().context.promotions.value(), 4U);
+  EXPECT_EQ(loop.parts().context.demotions.value(), 4U);
+}
+
+// --- Shortages ---
+
+TEST(Relay, CopiesWhereThereIsNoPipe) {
+  RelayLoop loop(RelayParts::Options{0, true});
+  Line line(loop);
+  expect_carried(line, random_bytes(2 * kBulk, 1));
+  EXPECT_EQ(line.state().gear, Gear::kCopy);
+  EXPECT_GT(loop.parts().pipes.shortages().value(), 0U);
+  EXPECT_EQ(loop.parts().pipes.open_pipes().value(), 0U);
+}
+
+TEST(Relay, OnePipeServesManyDirectionsInTurn) {
+  RelayLoop loop(RelayParts::Options{1, true});
+  std::vector<std::unique_ptr<Line>> lines;
+  for (int count = 0; count < 4; ++count) {
+    lines.push_back(std::make_unique<Line>(loop));
+    promote(*lines.back());
+  }
+  for (auto& line : lines) expect_carried(*line, random_bytes(kBulk, 7));
+  EXPECT_EQ(loop.parts().pipes.open_pipes().value(), 1U);
+}
+
+/// Takes receive buffers out of the pool as sessions do whose clients are slow.
+class Hog {
+ public:
+  explicit Hog(RelayLoop& loop) : loop_(loop) {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
+      throw std::runtime_error("socketpair");
+    }
+    sender_.reset(ends[0]);
+    receiver_.reset(ends[1]);
+  }
+  ~Hog() {
+    EXPECT_TRUE(loop_.wait_until([this] {
+      loop_.parts().reactor.ring().cancel(receive_);
+      return !receive_.is_in_flight();
+    }));
+    release_all();
+  }
+
+  /// Holds every buffer that is in the ring now and lets none be put there. Loop's thread.
+  void settle() noexcept {}
+  void on_receive(uring::Outcome outcome) noexcept {
+    if (!outcome.has_buffer()) return;
+    loop_.parts().chunks.take(outcome.buffer(), 1);
+    taken_.push_back(outcome.buffer());
+  }
+
+  /// Takes buffers until the pool has none left, neither in the ring nor spare.
+  void take_all() {
+    ASSERT_TRUE(loop_.wait_until([this] {
+      ChunkPool& chunks = loop_.parts().chunks;
+      if (!chunks.has_buffers()) return true;
+      chunks.on_shortage();  // the ring is to hold all of them
+      chunks.top_up();
+      if (!receive_.is_in_flight()) {
+        loop_.parts().reactor.ring().receive_multishot(receive_, receiver_.get(),
+                                                       uring::BufferRing::kGroup);
+      }
+      while (::send(sender_.get(), "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1) {
+      }
+      return false;
+    }));
+  }
+
+  void release_all() {
+    loop_.run([this] {
+      for (const auto buffer : taken_) loop_.parts().chunks.release(buffer);
+      taken_.clear();
+    });
+  }
+
+ private:
+  RelayLoop& loop_;
+  sys::Fd sender_;
+  sys::Fd receiver_;
+  std::vector<std::uint16_t> taken_;
+  uring::Op<&Hog::on_receive> receive_{*this};
+};
+
+TEST(Relay, WaitsForABufferAndGoesOnWhenThereIsOne) {
+  RelayLoop loop(kCopyOnly);
+  Line line(loop);
+  Hog hog(loop);
+  hog.take_all();
+  const Bytes bytes = random_bytes(500'000, 1);
+  Sender sender(line.from.far.get(), bytes);
+  ASSERT_TRUE(line.wait_for([](const RelayState& state) { return state.is_starved; }));
+  EXPECT_GT(loop.parts().context.shortages.value(), 0U);
+  EXPECT_FALSE(line.state().is_receiving);
+  hog.release_all();
+  EXPECT_TRUE(receive_exactly(line.to.far.get(), bytes.size()) == bytes);
+  EXPECT_TRUE(sender.has_sent_all());
+  EXPECT_FALSE(line.state().is_starved);
+}
+
+TEST(Relay, StopsWhileStarved) {
+  RelayLoop loop(kCopyOnly);
+  Line line(loop);
+  Hog hog(loop);
+  hog.take_all();
+  EXPECT_TRUE(send_all(line.from.far.get(), Bytes(1000)));
+  ASSERT_TRUE(line.wait_for([](const RelayState& state) { return state.is_starved; }));
+  loop.run([&] { line.relay().stop(); });
+  EXPECT_TRUE(loop.run([&] { return line.relay().is_quiet() && !line.relay().is_linked(); }));
+}
+
+TEST(Relay, SplicesWhileOthersHoldEveryBuffer) {
+  RelayLoop loop(kAllowed);
+  Line line(loop);
+  Hog hog(loop);
+  hog.take_all();
+  expect_carried(line, random_bytes(500'000, 1));
+  EXPECT_TRUE(loop.run([&] { return line.relay().has_spliced(); }));
+}
+
+TEST(Relay, RestsWithNeitherBuffersNorPipesAndGoesOnLater) {
+  RelayLoop loop(RelayParts::Options{0, true});
+  Line line(loop);
+  Hog hog(loop);
+  hog.take_all();
+  const Bytes bytes = random_bytes(500'000, 1);
+  Sender sender(line.from.far.get(), bytes);
+  ASSERT_TRUE(loop.wait_until([&] { return loop.parts().context.shortages.value() > 0; }));
+  const auto before = loop.parts().reactor.turns().value();
+  std::this_thread::sleep_for(100ms);  // the time in which a spinning loop would turn
+  EXPECT_LE(loop.parts().reactor.turns().value() - before, 20U) << "it spins";
+  hog.release_all();
+  EXPECT_TRUE(receive_exactly(line.to.far.get(), bytes.size()) == bytes);
+  EXPECT_TRUE(sender.has_sent_all());
+}
+
+TEST(Relay, SeveralStarvedDirectionsAllGoOn) {
+  RelayLoop loop(kCopyOnly);
+  std::vector<std::unique_ptr<Line>> lines;
+  for (int count = 0; count < 5; ++count) lines.push_back(std::make_unique<Line>(loop));
+  Hog hog(loop);
+  hog.take_all();
+  for (auto& line : lines) EXPECT_TRUE(send_all(line->from.far.get(), random_bytes(3000, 1)));
+  for (auto& line : lines) {
+    ASSERT_TRUE(line->wait_for([](const RelayState& state) { return state.is_starved; }));
+  }
+  hog.release_all();
+  for (auto& line : lines) {
+    EXPECT_TRUE(receive_exactly(line->to.far.get(), 3000) == random_bytes(3000, 1));
+  }
+}
+
+// --- Two directions ---
+
+TEST(Relay, QuestionAndAnswerStayCopied) {
+  RelayLoop loop(kAllowed);
+  // Both directions over the same two connections, sharing their run, as in a session.
+  struct Host final : RelayHost {
+    void on_relay_progress() noexcept override {}
+  } host;
+  TcpPair client = make_tcp_pair();
+  TcpPair server = make_tcp_pair();
+  struct Run run;  // testing::Test has a Run of its own
+  stats::Counter counter;
+  std::optional<Relay> up;
+  std::optional<Relay> down;
+  loop.run([&] {
+    RelayContext& context = loop.parts().context;
+    up.emplace(context, host, run,
+               Relay::Ends{client.near.get(), server.near.get(), counter, counter});
+    down.emplace(context, host, run,
+                 Relay::Ends{server.near.get(), client.near.get(), counter, counter});
+    up->advance();
+    down->advance();
+  });
+  const Bytes question = random_bytes(2000, 1);
+  const Bytes answer = random_bytes(60'000, 2);
+  for (int round = 0; round < 50; ++round) {
+    ASSERT_TRUE(send_all(client.far.get(), question));
+    ASSERT_TRUE(receive_exactly(server.far.get(), question.size()) == question);
+    ASSERT_TRUE(send_all(server.far.get(), answer));
+    ASSERT_TRUE(receive_exactly(client.far.get(), answer.size()) == answer);
+  }
+  EXPECT_EQ(loop.parts().context.promotions.value(), 0U) << "3 MB, but never one way for long";
+  loop.run([&] {
+    up->stop();
+    down->stop();
+  });
+  ASSERT_TRUE(loop.wait_until([&] { return up->is_quiet() && down->is_quiet(); }));
+  loop.run([&] {
+    up.reset();
+    down.reset();
+  });
+}
+
+}  // namespace
+}  // namespace sluice::proxy
