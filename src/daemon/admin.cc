@@ -40,7 +40,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   void close() {
     boost::system::error_code ignored;
     acceptor_.close(ignored);
-    pause_.cancel();
+    pause_.cancel(ignored);
   }
 
   [[nodiscard]] int fd() { return acceptor_.native_handle(); }

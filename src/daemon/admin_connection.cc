@@ -19,8 +19,8 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 
 constexpr std::uint32_t kHeadLimit = 8 * 1024;
-constexpr std::uint64_t kBodyLimit = 64 * 1024;
-constexpr std::size_t kBufferLimit = 16 * 1024;
+constexpr std::uint64_t kBodyLimit = std::uint64_t{64} * 1024;
+constexpr std::size_t kBufferLimit = std::size_t{16} * 1024;
 /// How long an answer to an unread request may take to be noticed before the socket is closed.
 constexpr std::chrono::seconds kLinger{2};
 
@@ -80,9 +80,10 @@ class AdminConnection : public std::enable_shared_from_this<AdminConnection> {
   /// Ends the connection now; whatever is under way completes as aborted and finds nothing to do.
   void close() noexcept {
     if (registry_ == nullptr) return;
-    answer_timer_.cancel();
-    stream_.close();
-    std::exchange(registry_, nullptr)->forget(shared_from_this());
+    error_code ignored;
+    answer_timer_.cancel(ignored);
+    stream_.socket().close(ignored);
+    std::exchange(registry_, nullptr)->forget(weak_from_this().lock());
   }
 
  private:
