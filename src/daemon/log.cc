@@ -1,10 +1,15 @@
 #include "daemon/log.h"
 
+#include <poll.h>
 #include <spdlog/async.h>
 #include <spdlog/async_logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <unistd.h>
 
+#include <chrono>
+#include <new>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "daemon/session_line.h"
 
@@ -12,6 +17,9 @@ namespace sluice::daemon {
 namespace {
 
 constexpr std::size_t kQueueLines = 8192;
+
+/// How long the end of the process waits for a log that does not take its last lines.
+constexpr std::chrono::seconds kFlushLimit{1};
 
 const char* level_name(LogLevel level) noexcept {
   switch (level) {
@@ -41,8 +49,19 @@ Log::Log() : pool_(std::make_shared<spdlog::details::thread_pool>(kQueueLines, 1
 }
 
 Log::~Log() {
+  const auto deadline = std::chrono::steady_clock::now() + kFlushLimit;
+  while (!is_flushed() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
   logger_.reset();
-  pool_.reset();  // joins its thread, which writes what is queued first
+  if (is_flushed()) return;
+  // Its thread sits in write(2) and may do so for ever: the process ends without it.
+  static_cast<void>(new (std::nothrow) auto(std::move(pool_)));
+}
+
+bool Log::is_flushed() const {
+  pollfd writable{STDERR_FILENO, POLLOUT, 0};
+  return pool_->queue_size() == 0 && ::poll(&writable, 1, 0) == 1;
 }
 
 void Log::configure(const LogConfig& config) {

@@ -27,7 +27,7 @@ class Log {
   Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
-  /// Writes out what is queued.
+  /// Writes out what is queued; gives up after a second where nobody takes it.
   ~Log();
 
   /// Level and format from now on.
@@ -47,6 +47,7 @@ class Log {
 
  private:
   void write(const std::string& line);
+  [[nodiscard]] bool is_flushed() const;
 
   std::shared_ptr<spdlog::details::thread_pool> pool_;
   std::shared_ptr<spdlog::async_logger> logger_;

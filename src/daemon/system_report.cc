@@ -13,7 +13,7 @@
 namespace sluice::daemon {
 namespace {
 
-constexpr std::size_t kWantedPipe = 1024 * 1024;
+constexpr std::size_t kWantedPipe = std::size_t{1024} * 1024;
 
 std::string kernel() {
   utsname name{};

@@ -133,8 +133,9 @@ void WorkerLoop::on_connection(proxy::Listener& listener, sys::Fd client) noexce
 void WorkerLoop::begin_session(Door& door, sys::Fd client) noexcept {
   SLUICE_ASSERT(door.route != nullptr);
   numbers_.sessions_begun.add(1);
-  sessions_.begin(std::move(client), door.held != nullptr ? *door.held : *pins_.current(),
-                  *door.route);
+  proxy::TablePin* pin = door.held != nullptr ? door.held : pins_.current();
+  SLUICE_ASSERT(pin != nullptr);
+  sessions_.begin(std::move(client), *pin, *door.route);
 }
 
 WorkerLoop* WorkerLoop::less_busy_loop() noexcept {

@@ -18,7 +18,7 @@ class PipePool {
  public:
   /// Bytes a pipe is widened to. What a socket holds ready under load fits into it, so one pair of
   /// splices moves all of it.
-  static constexpr std::size_t kPipeBytes = 1024 * 1024;
+  static constexpr std::size_t kPipeBytes = std::size_t{1024} * 1024;
 
   /// `limit`: pipes open at once, lent ones included.
   explicit PipePool(std::size_t limit);

@@ -73,7 +73,7 @@ class RelayHost {
 class Relay final : public base::ListHook<> {
  public:
   /// One-way bytes after which a direction counts as bulk.
-  static constexpr std::uint64_t kPromoteAfter = 128 * 1024;
+  static constexpr std::uint64_t kPromoteAfter = std::uint64_t{128} * 1024;
   /// A move below this is small; this many in a row make a spliced direction chatty.
   static constexpr std::uint32_t kSmallMove = 4096;
   static constexpr std::uint8_t kDemoteAfter = 8;

@@ -25,7 +25,7 @@ namespace sluice::proxy {
 
 /// A backend as sessions use it.
 struct BackendRoute {
-  BackendRoute(balance::Backend balance_in) : balance(std::move(balance_in)) {}
+  explicit BackendRoute(balance::Backend balance_in) : balance(std::move(balance_in)) {}
 
   std::string policy;  ///< its configured name
   balance::Backend balance;

@@ -378,7 +378,8 @@ SessionRow Session::describe() const {
   row.id = id_;
   row.frontend = frontend_.state->name();
   row.backend = backend().name();
-  row.server = server() != nullptr ? server()->name() : "-";
+  const balance::ServerState* chosen = server();
+  row.server = chosen != nullptr ? chosen->name() : "-";
   row.client = client_address_.to_string();
   row.address = server_index_ ? frontend_.backend->addresses[*server_index_].to_string() : "-";
   row.age = seconds_of(now() - began_at_);

@@ -60,9 +60,9 @@ class SessionLog {
 
  private:
   std::vector<SessionRecord> records_;
+  stats::Counter drops_;
   alignas(64) std::atomic<std::size_t> written_{0};
   alignas(64) std::atomic<std::size_t> read_{0};
-  stats::Counter drops_;
 };
 
 }  // namespace sluice::proxy
