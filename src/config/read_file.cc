@@ -15,7 +15,7 @@ namespace sluice::config {
 namespace {
 
 std::string size_text(std::size_t bytes) {
-  constexpr std::size_t kMiB = 1024 * 1024;
+  constexpr auto kMiB = std::size_t{1024} * 1024;
   return bytes >= kMiB ? std::to_string((bytes + kMiB - 1) / kMiB) + " MiB"
                        : std::to_string(bytes) + " bytes";
 }

@@ -69,7 +69,7 @@ std::string Suggester::suggest(std::string_view word, std::span<const std::strin
   if (comparisons_left_ < known.size()) return "";
   comparisons_left_ -= known.size();
   const std::string_view found = nearest(word, known);
-  const std::string text = found.empty() ? "" : "; did you mean `" + std::string(found) + "`?";
+  std::string text = found.empty() ? "" : "; did you mean `" + std::string(found) + "`?";
   made_.emplace(std::move(key), text);
   return text;
 }

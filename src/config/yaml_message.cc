@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <regex>
 
 namespace sluice::config {
 
@@ -64,10 +63,23 @@ std::string_view indentation(std::string_view line) {
   return line.substr(0, static_cast<std::size_t>(end - line.begin()));
 }
 
+/// Whether `[` at this place begins something like `[::1]:80`.
+bool is_bare_ipv6(std::string_view line, std::size_t at) {
+  constexpr std::string_view kOfAddresses = "0123456789abcdefABCDEF:.";
+  const bool is_quoted = at > 0 && (line[at - 1] == '"' || line[at - 1] == '\'');
+  const std::size_t end = line.find_first_not_of(kOfAddresses, at + 1);
+  if (is_quoted || end == std::string_view::npos || !line.substr(end).starts_with("]:"))
+    return false;
+  const std::size_t port = end + 2;
+  return line.substr(at, end - at).find(':') != std::string_view::npos && port < line.size() &&
+         line[port] >= '0' && line[port] <= '9';
+}
+
 bool has_bare_ipv6(std::string_view line) {
-  static const std::regex bare_ipv6(R"((^|[^"'])\[[0-9a-fA-F.]*:[0-9a-fA-F:.]*\]:[0-9])");
-  constexpr std::size_t kLongestLine = 1024;  // std::regex recurses once a character
-  return line.size() <= kLongestLine && std::regex_search(line.begin(), line.end(), bare_ipv6);
+  for (std::size_t at = line.find('['); at < line.size(); at = line.find('[', at + 1)) {
+    if (is_bare_ipv6(line, at)) return true;
+  }
+  return false;
 }
 
 /// The first quote that no other one closes; `fallback` if there is none. Knows comments, escapes
