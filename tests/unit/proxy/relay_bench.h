@@ -1,8 +1,10 @@
 // A worker's relay parts on a loop of their own, and one direction between two TCP connections.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <future>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -93,5 +95,33 @@ class Line final : private RelayHost {
   stats::Counter second_;
   std::optional<Relay> relay_;
 };
+
+inline constexpr std::size_t kBulk = 4 * 1024 * 1024;
+
+/// Sends from another thread, since the test's own has to read meanwhile.
+class Sender {
+ public:
+  Sender(int fd, Bytes bytes)
+      : outcome_(std::async(std::launch::async,
+                            [fd, bytes = std::move(bytes)] { return send_all(fd, bytes); })) {}
+  [[nodiscard]] bool has_sent_all() { return outcome_.get(); }
+
+ private:
+  std::future<bool> outcome_;
+};
+
+/// `bytes` go through the line whole and in order.
+inline void expect_carried(Line& line, const Bytes& bytes) {
+  Sender sender(line.from.far.get(), bytes);
+  const Bytes arrived = receive_exactly(line.to.far.get(), bytes.size());
+  EXPECT_TRUE(sender.has_sent_all());
+  EXPECT_TRUE(arrived == bytes) << arrived.size() << " of " << bytes.size();
+}
+
+inline void promote(Line& line) {
+  expect_carried(line, random_bytes(kBulk, 5));
+  ASSERT_TRUE(line.wait_for(
+      [](const RelayState& state) { return state.gear == Gear::kSplice && state.is_receiving; }));
+}
 
 }  // namespace sluice::proxy

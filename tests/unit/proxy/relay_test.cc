@@ -10,11 +10,11 @@
 #include <future>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "buffer_hog.h"
 #include "relay_bench.h"
 
 namespace sluice::proxy {
@@ -22,35 +22,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kBulk = 4 * 1024 * 1024;
 constexpr RelayParts::Options kCopyOnly{64, false};
 constexpr RelayParts::Options kAllowed{64, true};
-
-/// Sends from another thread, since the test's own has to read meanwhile.
-class Sender {
- public:
-  Sender(int fd, Bytes bytes)
-      : outcome_(std::async(std::launch::async,
-                            [fd, bytes = std::move(bytes)] { return send_all(fd, bytes); })) {}
-  [[nodiscard]] bool has_sent_all() { return outcome_.get(); }
-
- private:
-  std::future<bool> outcome_;
-};
-
-/// `bytes` go through the line whole and in order.
-void expect_carried(Line& line, const Bytes& bytes) {
-  Sender sender(line.from.far.get(), bytes);
-  const Bytes arrived = receive_exactly(line.to.far.get(), bytes.size());
-  EXPECT_TRUE(sender.has_sent_all());
-  EXPECT_TRUE(arrived == bytes) << arrived.size() << " of " << bytes.size();
-}
-
-void promote(Line& line) {
-  expect_carried(line, random_bytes(kBulk, 5));
-  ASSERT_TRUE(line.wait_for(
-      [](const RelayState& state) { return state.gear == Gear::kSplice && state.is_receiving; }));
-}
 
 /// The gears that a test is run in.
 enum class Start { kCopy, kSplice };
@@ -388,65 +361,6 @@ TEST(Relay, OnePipeServesManyDirectionsInTurn) {
   for (auto& line : lines) expect_carried(*line, random_bytes(kBulk, 7));
   EXPECT_EQ(loop.parts().pipes.open_pipes().value(), 1U);
 }
-
-/// Takes receive buffers out of the pool as sessions do whose clients are slow.
-class Hog {
- public:
-  explicit Hog(RelayLoop& loop) : loop_(loop) {
-    int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
-      throw std::runtime_error("socketpair");
-    }
-    sender_.reset(ends[0]);
-    receiver_.reset(ends[1]);
-  }
-  ~Hog() {
-    EXPECT_TRUE(loop_.wait_until([this] {
-      loop_.parts().reactor.ring().cancel(receive_);
-      return !receive_.is_in_flight();
-    }));
-    release_all();
-  }
-
-  /// Holds every buffer that is in the ring now and lets none be put there. Loop's thread.
-  void settle() noexcept {}
-  void on_receive(uring::Outcome outcome) noexcept {
-    if (!outcome.has_buffer()) return;
-    loop_.parts().chunks.take(outcome.buffer(), 1);
-    taken_.push_back(outcome.buffer());
-  }
-
-  /// Takes buffers until the pool has none left, neither in the ring nor spare.
-  void take_all() {
-    ASSERT_TRUE(loop_.wait_until([this] {
-      ChunkPool& chunks = loop_.parts().chunks;
-      if (!chunks.has_buffers()) return true;
-      chunks.on_shortage();  // the ring is to hold all of them
-      chunks.top_up();
-      if (!receive_.is_in_flight()) {
-        loop_.parts().reactor.ring().receive_multishot(receive_, receiver_.get(),
-                                                       uring::BufferRing::kGroup);
-      }
-      while (::send(sender_.get(), "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1) {
-      }
-      return false;
-    }));
-  }
-
-  void release_all() {
-    loop_.run([this] {
-      for (const auto buffer : taken_) loop_.parts().chunks.release(buffer);
-      taken_.clear();
-    });
-  }
-
- private:
-  RelayLoop& loop_;
-  sys::Fd sender_;
-  sys::Fd receiver_;
-  std::vector<std::uint16_t> taken_;
-  uring::Op<&Hog::on_receive> receive_{*this};
-};
 
 TEST(Relay, WaitsForABufferAndGoesOnWhenThereIsOne) {
   RelayLoop loop(kCopyOnly);
