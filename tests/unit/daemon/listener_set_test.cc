@@ -1,0 +1,140 @@
+#include "daemon/listener_set.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include "sys/socket.h"
+
+namespace sluice::daemon {
+namespace {
+
+constexpr std::size_t kWorkers = 3;
+
+ListenAddress address(const std::string& host, std::uint16_t port, int line = 0) {
+  ListenAddress made;
+  made.text = host + ':' + std::to_string(port);
+  made.host = host;
+  made.port = port;
+  made.position = {line, 5};
+  return made;
+}
+
+class ListenerSetTest : public testing::Test {
+ protected:
+  static Config config_of(const std::vector<ListenAddress>& listen) {
+    Config config;
+    FrontendConfig web;
+    web.name = "web";
+    web.listen = listen;
+    config.frontends.push_back(web);
+    return config;
+  }
+  /// A port that nobody uses.
+  static std::uint16_t free_port() {
+    const auto socket =
+        sys::listen_tcp(*Endpoint::parse("127.0.0.1:0"), sys::PortSharing::kExclusive, 1);
+    return sys::local_endpoint(socket->get()).port();
+  }
+  static bool can_connect(const Endpoint& to) {
+    const sys::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    return ::connect(fd.get(), to.data(), to.size()) == 0;
+  }
+
+  ListenerSet set{kWorkers, 16};
+};
+
+TEST_F(ListenerSetTest, BindsOneSocketForEachWorkerOnTheSamePort) {
+  const Config config = config_of({address("127.0.0.1", 0)});
+  const auto prepared = set.prepare(config, "a.yaml");
+  ASSERT_TRUE(prepared.has_value());
+  ASSERT_EQ(prepared->by_worker.size(), kWorkers);
+  const Endpoint bound = prepared->bound.at("127.0.0.1:0");
+  EXPECT_NE(bound.port(), 0);
+  for (const auto& listeners : prepared->by_worker) {
+    ASSERT_EQ(listeners.size(), 1U);
+    EXPECT_EQ(listeners[0].name, "127.0.0.1:0");
+    EXPECT_EQ(sys::local_endpoint(listeners[0].fd.get()), bound);
+  }
+  EXPECT_TRUE(can_connect(bound));
+  EXPECT_FALSE(set.bound("127.0.0.1:0").is_specified()) << "not before the commit";
+  set.commit(config, *prepared);
+  EXPECT_EQ(set.bound("127.0.0.1:0"), bound);
+}
+
+TEST_F(ListenerSetTest, LeavesWhatIsOpenAlone) {
+  const ListenAddress stays = address("127.0.0.1", free_port());
+  Config config = config_of({stays});
+  auto first = set.prepare(config, "a.yaml");
+  ASSERT_TRUE(first.has_value());
+  set.commit(config, *first);
+  config.frontends[0].listen.push_back(address("127.0.0.1", 0));
+  const auto second = set.prepare(config, "a.yaml");
+  ASSERT_TRUE(second.has_value()) << second.error()[0].to_string();
+  EXPECT_EQ(second->bound.count(stays.text), 0U);
+  EXPECT_EQ(second->by_worker[0].size(), 1U);
+  set.commit(config, *second);
+  EXPECT_EQ(set.bound(stays.text).port(), stays.port);
+}
+
+TEST_F(ListenerSetTest, ForgetsWhatLeft) {
+  const Config config = config_of({address("127.0.0.1", 0)});
+  auto prepared = set.prepare(config, "a.yaml");
+  set.commit(config, *prepared);
+  set.commit(config_of({}), {});
+  EXPECT_FALSE(set.bound("127.0.0.1:0").is_specified());
+}
+
+TEST_F(ListenerSetTest, AnAddressComesBackRightAfterItLeft) {
+  // The workers may not have closed their sockets yet.
+  const Config config = config_of({address("127.0.0.1", free_port())});
+  const auto first = set.prepare(config, "a.yaml");
+  ASSERT_TRUE(first.has_value());
+  set.commit(config, *first);
+  set.commit(config_of({}), {});
+  const auto again = set.prepare(config, "a.yaml");
+  EXPECT_TRUE(again.has_value()) << again.error()[0].to_string();
+}
+
+TEST_F(ListenerSetTest, NamesTheLineOfEachAddressThatIsTaken) {
+  const auto taken =
+      sys::listen_tcp(*Endpoint::parse("127.0.0.1:0"), sys::PortSharing::kExclusive, 1);
+  const auto port = sys::local_endpoint(taken->get()).port();
+  const Config config = config_of(
+      {address("127.0.0.1", port, 12), address("127.0.0.1", 0, 13), address("192.0.2.1", 0, 14)});
+  const auto prepared = set.prepare(config, "a.yaml");
+  ASSERT_FALSE(prepared.has_value());
+  ASSERT_EQ(prepared.error().size(), 2U);
+  EXPECT_EQ(prepared.error()[0].to_string(),
+            "a.yaml:12:5: error: frontends[0].listen: cannot listen on 127.0.0.1:" +
+                std::to_string(port) +
+                ": the address is taken by another program: stop it or choose another port");
+  EXPECT_EQ(prepared.error()[1].line, 14);
+}
+
+TEST_F(ListenerSetTest, RefusesAPortThatAnotherProgramShares) {
+  // SO_REUSEPORT would let us in, and the kernel would give half of the connections to the other.
+  const auto other = sys::listen_tcp(*Endpoint::parse("127.0.0.1:0"), sys::PortSharing::kShared, 1);
+  const auto port = sys::local_endpoint(other->get()).port();
+  EXPECT_FALSE(set.prepare(config_of({address("127.0.0.1", port)}), "a.yaml").has_value());
+}
+
+TEST_F(ListenerSetTest, LetsOurOwnAddressesOverlap) {
+  Config config = config_of({address("0.0.0.0", free_port())});
+  const auto first = set.prepare(config, "a.yaml");
+  ASSERT_TRUE(first.has_value());
+  set.commit(config, *first);
+  config.frontends[0].listen.push_back(address("127.0.0.1", config.frontends[0].listen[0].port));
+  const auto second = set.prepare(config, "a.yaml");
+  EXPECT_TRUE(second.has_value()) << second.error()[0].to_string();
+}
+
+TEST_F(ListenerSetTest, ARefusedReloadLeavesNothingBound) {
+  const std::uint16_t port = free_port();
+  const Config config = config_of({address("127.0.0.1", port), address("192.0.2.1", 0)});
+  EXPECT_FALSE(set.prepare(config, "a.yaml").has_value());
+  EXPECT_FALSE(can_connect(*Endpoint::from_ip("127.0.0.1", port)));
+  EXPECT_TRUE(set.prepare(config_of({address("127.0.0.1", port)}), "a.yaml").has_value());
+}
+
+}  // namespace
+}  // namespace sluice::daemon
