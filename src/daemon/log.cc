@@ -16,6 +16,8 @@
 namespace sluice::daemon {
 namespace {
 
+bool is_any_stuck = false;
+
 constexpr std::size_t kQueueLines = 8192;
 
 /// How long the end of the process waits for a log that does not take its last lines.
@@ -56,7 +58,12 @@ Log::~Log() {
   logger_.reset();
   if (is_flushed()) return;
   // Its thread sits in write(2) and may do so for ever: the process ends without it.
+  is_any_stuck = true;
   static_cast<void>(new (std::nothrow) auto(std::move(pool_)));
+}
+
+bool Log::is_stuck() noexcept {
+  return is_any_stuck;
 }
 
 bool Log::is_flushed() const {

@@ -27,7 +27,7 @@ class Log {
   Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
-  /// Writes out what is queued; gives up after a second where nobody takes it.
+  /// Writes out what is queued; gives up after a second where nobody takes it (`is_stuck()`).
   ~Log();
 
   /// Level and format from now on.
@@ -38,6 +38,10 @@ class Log {
   void info(std::string_view text) { event(LogLevel::kInfo, text); }
   void debug(std::string_view text) { event(LogLevel::kDebug, text); }
   void event(LogLevel level, std::string_view text);
+
+  /// A log has been given up with its thread inside write(2). exit(3) would wait for the lock of
+  /// the stream that it holds: leave by _Exit(2).
+  [[nodiscard]] static bool is_stuck() noexcept;
 
   /// One finished session (session_line.h).
   void session(const proxy::SessionRecord& record);

@@ -1,6 +1,7 @@
 // The command line of `sluice` (contract, section 1).
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <string>
 
@@ -21,8 +22,13 @@ ExitCode serve(const std::string& file) {
     std::fprintf(stderr, "sluice: %s\n", able.error().text.c_str());
     return able.error().exit_code;
   }
-  sluice::daemon::Supervisor supervisor(file);
-  return supervisor.run();
+  ExitCode code = ExitCode::kDone;
+  {
+    sluice::daemon::Supervisor supervisor(file);
+    code = supervisor.run();
+  }
+  if (sluice::daemon::Log::is_stuck()) std::_Exit(status_of(code));
+  return code;
 }
 
 }  // namespace
