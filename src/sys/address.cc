@@ -27,6 +27,8 @@ Endpoint::Endpoint() noexcept {
 Result<Endpoint> Endpoint::from_ip(std::string_view ip, std::uint16_t port) {
   const std::string text(ip);
   Endpoint endpoint;
+  // inet_pton(3) would not see what stands behind a NUL.
+  if (text.find('\0') != std::string::npos) return fail("the address contains a NUL");
   if (inet_pton(AF_INET, text.c_str(), &endpoint.address_.v4.sin_addr) == 1) {
     endpoint.address_.v4.sin_family = AF_INET;
   } else if (inet_pton(AF_INET6, text.c_str(), &endpoint.address_.v6.sin6_addr) == 1) {
