@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <memory>
 #include <optional>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "loop_thread.h"
+#include "no_descriptors.h"
 #include "sys/socket.h"
 #include "tcp.h"
 
@@ -26,24 +26,6 @@ struct BareParts {
 };
 
 using Loop = reactor::LoopThread<BareParts>;
-
-/// Lets the process open no descriptor above those it has now.
-class NoDescriptors {
- public:
-  NoDescriptors() {
-    ::getrlimit(RLIMIT_NOFILE, &before_);
-    const int lowest_free = ::fcntl(0, F_DUPFD_CLOEXEC, 0);
-    ::close(lowest_free);
-    const rlimit limit{static_cast<rlim_t>(lowest_free), before_.rlim_max};
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-  }
-  NoDescriptors(const NoDescriptors&) = delete;
-  NoDescriptors& operator=(const NoDescriptors&) = delete;
-  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-
- private:
-  rlimit before_{};
-};
 
 /// Takes connections up to a limit, one by one near it, as a worker does.
 class ListenerTest : public testing::Test, private ListenerOwner {

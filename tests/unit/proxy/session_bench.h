@@ -85,8 +85,7 @@ class SessionBench {
   }
 
   /// Begins a session for a new client; the client's end of the connection.
-  sys::Fd begin() {
-    TcpPair pair = make_tcp_pair();
+  sys::Fd begin(TcpPair pair = make_tcp_pair()) {
     loop_.run([this, &pair] {
       sessions().begin(std::move(pair.near), *loop_.parts().pins.current(),
                        *table_.frontends().front());

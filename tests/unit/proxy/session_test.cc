@@ -4,12 +4,15 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <future>
-#include <string>
+#include <optional>
+#include <utility>
 #include <vector>
 
+#include "no_descriptors.h"
 #include "session_bench.h"
 
 namespace sluice::proxy {
@@ -249,6 +252,60 @@ TEST(Session, PassesAResetOnBehindTheBytesBeforeIt) {
   ASSERT_LE(rest.bytes.size(), bytes.size());
   EXPECT_TRUE(std::equal(rest.bytes.begin(), rest.bytes.end(), bytes.begin()));
   expect_ending(bench.next_record(), CloseReason::kServerReset, Side::kServer);
+}
+
+/// A session whose server has sent this much and then broken off, to a client that reads nothing:
+/// the bytes wait in our socket and the session for their delivery.
+struct Delivery {
+  explicit Delivery(SessionBench& bench, const TcpServer& listener)
+      : client(bench.begin(make_narrow_pair())), bytes(random_bytes(150'000, 5)) {
+    sys::Fd server = accept_from(listener);
+    EXPECT_TRUE(send_all(server.get(), bytes));
+    EXPECT_TRUE(bench.loop().wait_until([&] {
+      const auto rows = bench.sessions().describe({}, 1);
+      return rows.size() == 1 && rows[0].bytes_out == bytes.size();
+    }));
+    reset(server);
+    EXPECT_TRUE(bench.wait_for_state("closing"));
+  }
+  sys::Fd client;
+  Bytes bytes;
+};
+
+TEST(Session, KeepsAResetBackUntilTheBytesBeforeItAreThere) {
+  const TcpServer listener = make_server();
+  SessionBench bench({.servers = {listener.address}});
+  Delivery delivery(bench, listener);
+  EXPECT_EQ(bench.rows().size(), 1U);
+  const Rest rest = receive_to_end(delivery.client.get());
+  EXPECT_TRUE(rest.bytes == delivery.bytes) << rest.bytes.size();
+  EXPECT_EQ(rest.error, ECONNRESET);
+  expect_ending(bench.next_record(), CloseReason::kServerReset, Side::kServer);
+}
+
+TEST(Session, IsKilledWhileItDelivers) {
+  const TcpServer listener = make_server();
+  SessionBench bench({.servers = {listener.address}});
+  Delivery delivery(bench, listener);
+  EXPECT_EQ(bench.kill({}), 1U);
+  expect_ending(bench.next_record(), CloseReason::kServerReset, Side::kServer);
+  EXPECT_TRUE(bench.rows().empty());
+  EXPECT_EQ(receive_to_end(delivery.client.get()).error, ECONNRESET);
+}
+
+TEST(Session, OurOwnWantOfDescriptorsIsNotHeldAgainstTheServer) {
+  const TcpServer listener = make_server();
+  SessionBench bench({.servers = {listener.address}, .retries = 3});
+  TcpPair pair = make_tcp_pair();
+  sys::Fd client;
+  {
+    const NoDescriptors none;
+    client = bench.begin(std::move(pair));
+    expect_ending(bench.next_record(), CloseReason::kLimit, Side::kUs);
+  }
+  EXPECT_EQ(receive_to_end(client.get()).error, 0);
+  EXPECT_EQ(bench.server(0).slot(0).traffic.errors.value(), 0U);
+  Talk talk(bench, listener);
 }
 
 TEST(Session, AnAnswerBeforeAResetByAnotherEndArrives) {

@@ -100,6 +100,18 @@ TcpPair make_tcp_pair(int near_receive_bytes) {
   return pair;
 }
 
+TcpPair make_narrow_pair() {
+  const TcpServer server = make_server(1);
+  TcpPair pair{{}, make_socket()};
+  const int few = 4096;
+  ::setsockopt(pair.far.get(), SOL_SOCKET, SO_RCVBUF, &few, sizeof few);
+  const Endpoint& address = server.address;
+  if (::connect(pair.far.get(), address.data(), address.size()) != 0) fail_setup("connect");
+  pair.near.reset(::accept4(server.fd.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!pair.near.is_open()) fail_setup("accept");
+  return pair;
+}
+
 Bytes random_bytes(std::size_t count, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   Bytes bytes(count);

@@ -25,6 +25,9 @@ struct TcpPair {
 /// `near_receive_bytes`: SO_RCVBUF of the near end; 0 leaves the kernel's choice.
 TcpPair make_tcp_pair(int near_receive_bytes = 0);
 
+/// One whose far end takes only a few KiB: what is sent to it and not read stays with the sender.
+TcpPair make_narrow_pair();
+
 /// A listener on a free port of 127.0.0.1.
 struct TcpServer {
   sys::Fd fd;
