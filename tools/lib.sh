@@ -74,16 +74,18 @@ service_units() {
 }
 
 # The build presets: the options that `meson setup` takes for each. README.md shows the same table.
+# The sanitizers are built with -O1 -g1, and without the checks of undefined behaviour that test
+# each access to a member: with them a build takes g++ three times as long as a release, without
+# them hardly longer (encode.cc: 36 s, 17 s, release 12 s); the address sanitizer sees most of it.
 preset_options() {
+  local sanitized="-Doptimization=1 -Ddebug=true -Db_lundef=false -Dbench=false"
+  local undefined="-fno-sanitize=null,alignment,vptr,object-size"
   case $1 in
     release) echo "-Dbuildtype=release" ;;
     debug)   echo "-Dbuildtype=debug -Dbench=false" ;;
-    asan)    echo "-Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false" \
-                  "-Dbench=false" ;;
-    tsan)    echo "-Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false" \
-                  "-Dbench=false" ;;
-    clang)   echo "-Dbuildtype=debugoptimized -Dbench=false -Dfuzz=true" \
-                  "-Db_sanitize=address,undefined -Db_lundef=false" ;;
+    asan)    echo "$sanitized -Db_sanitize=address,undefined -Dcpp_args=-g1,$undefined" ;;
+    tsan)    echo "$sanitized -Db_sanitize=thread -Dcpp_args=-g1" ;;
+    clang)   echo "$sanitized -Db_sanitize=address,undefined -Dfuzz=true" ;;
     *) die "no preset '$1': release, debug, asan, tsan, clang" ;;
   esac
 }

@@ -31,7 +31,8 @@ def test_counts_and_names(tmp_path):
 
 
 MESON = """<testsuites><testsuite>
-  <testcase classname="sluice" name="sluice:unit / a b"/><testcase classname="sluice" name="golden"/>
+  <testcase classname="sluice" name="sluice:unit / a b"/>
+  <testcase classname="sluice" name="golden"/>
   <testcase classname="sluice" name="crash"><failure message="SIGSEGV"/></testcase>
 </testsuite></testsuites>"""
 GOOD = '<testsuites><testcase name="x"/><testcase name="y"/></testsuites>'
