@@ -10,7 +10,7 @@ results="$build_root/results"
 # it does not.
 count_step() {
   local name=$1 log; shift
-  log="$results/${name// /-}.log"
+  log="$results/${name//[^a-z0-9.]/-}.log"
   if "$@" >"$log" 2>&1; then
     passed=$((passed + 1)); say "  ok: $name"
   else
@@ -24,7 +24,7 @@ count_step() {
 # runs leave their reports where GTEST_OUTPUT says.
 count_xml() {
   local name=$1 xml=$2 log status=0 good bad; shift 2
-  log="$results/${name// /-}.log"
+  log="$results/${name//[^a-z0-9.]/-}.log"
   rm -rf "$xml" "$results/gtest"
   GTEST_OUTPUT="xml:$results/gtest/" "$@" >"$log" 2>&1 || status=$?
   read -r good bad < <("$python" "$tree/tools/results.py" --gtest "$results/gtest" "$xml")
