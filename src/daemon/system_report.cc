@@ -13,6 +13,12 @@
 namespace sluice::daemon {
 namespace {
 
+#ifdef __clang__
+constexpr const char* kCompiler = __VERSION__;
+#else
+constexpr const char* kCompiler = "g++ " __VERSION__;
+#endif
+
 constexpr std::size_t kWantedPipe = std::size_t{1024} * 1024;
 
 std::string kernel() {
@@ -56,7 +62,7 @@ std::string pipe_shortcoming() {
 
 std::string version_report() {
   std::string text = std::string("sluice ") + kVersion + '\n';
-  text += "built with g++/clang " __VERSION__ ", ";
+  text += std::string("built with ") + kCompiler + ", ";
   text += std::string(OpenSSL_version(OPENSSL_VERSION)) + '\n';
   text += "kernel " + kernel() + "\n\nio_uring\n";
   if (const auto features = uring::probe_features()) {
