@@ -99,8 +99,8 @@ int main(int count, char** words) {
   boost::asio::posix::stream_descriptor input(io, ::dup(STDIN_FILENO));
   boost::asio::streambuf ignored;
   boost::asio::async_read(input, ignored, [&](const boost::system::error_code&, std::size_t) {
-    timer.cancel();
     (*server)->stop();
+    io.stop();  // a timer that has just expired cannot be cancelled any more and would go on
   });
   std::puts("ready");
   std::fflush(stdout);
