@@ -7,6 +7,14 @@
 
 namespace sluice::proxy {
 
+/// The sanitizers' check of virtual calls opens a pipe to look at memory, and reports what is well
+/// when it can not.
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool kHasSanitizer = true;
+#else
+inline constexpr bool kHasSanitizer = false;
+#endif
+
 /// Lets the process open no descriptor above those it has now.
 class NoDescriptors {
  public:

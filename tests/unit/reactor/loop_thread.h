@@ -65,12 +65,20 @@ class LoopThread final : private TurnEnd {
     thread_.join();
   }
 
-  /// Runs `task` on the loop's thread, waits for it and gives what it gave.
+  /// Runs `task`, which does not throw, on the loop's thread, waits for it and gives what it gave.
   template <typename Task>
   auto run(Task task) -> std::invoke_result_t<Task> {
-    std::packaged_task<std::invoke_result_t<Task>()> packaged(std::move(task));
-    auto outcome = packaged.get_future();
-    auto deliver = [packaged = std::move(packaged)]() mutable { packaged(); };
+    using Value = std::invoke_result_t<Task>;
+    std::promise<Value> promise;
+    auto outcome = promise.get_future();
+    auto deliver = [task = std::move(task), promise = std::move(promise)]() mutable {
+      if constexpr (std::is_void_v<Value>) {
+        task();
+        promise.set_value();
+      } else {
+        promise.set_value(task());
+      }
+    };
     parts_->reactor.mailbox().post(
         std::make_unique<TaskLetter<decltype(deliver)>>(std::move(deliver)));
     if (outcome.wait_for(kPatience) != std::future_status::ready) {
