@@ -79,11 +79,11 @@ service_units() {
 # them hardly longer (encode.cc: 36 s, 17 s, release 12 s); the address sanitizer sees most of it.
 preset_options() {
   local sanitized="-Doptimization=1 -Ddebug=true -Db_lundef=false -Dbench=false"
-  local undefined="-fno-sanitize=null,alignment,vptr,object-size"
+  local undefined="['-g1','-fno-sanitize=null,alignment,vptr,object-size']"   # a list of meson's
   case $1 in
     release) echo "-Dbuildtype=release" ;;
     debug)   echo "-Dbuildtype=debug -Dbench=false" ;;
-    asan)    echo "$sanitized -Db_sanitize=address,undefined -Dcpp_args=-g1,$undefined" ;;
+    asan)    echo "$sanitized -Db_sanitize=address,undefined -Dcpp_args=$undefined" ;;
     tsan)    echo "$sanitized -Db_sanitize=thread -Dcpp_args=-g1" ;;
     clang)   echo "$sanitized -Db_sanitize=address,undefined -Dfuzz=true" ;;
     *) die "no preset '$1': release, debug, asan, tsan, clang" ;;
