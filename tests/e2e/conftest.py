@@ -93,7 +93,8 @@ def proxied(start_sluice):
     One frontend `front`, one backend `back`, servers `s1`, `s2`, ...: the shape of most tests.
     Health checks are off unless asked for, so that servers see only the test's connections.
     """
-    def start(*servers, backend_keys=None, frontend_keys=None, launcher=(), **top):
+    def start(*servers, backend_keys=None, frontend_keys=None, launcher=(), environment=None,
+              **top):
         address = free_address()
         entries = [one if isinstance(one, dict) else server(f"s{number}", one)
                    for number, one in enumerate(servers, 1)]
@@ -102,6 +103,6 @@ def proxied(start_sluice):
             "frontends": [frontend("front", address, "back", **(frontend_keys or {}))],
             "backends": [backend("back", entries, **keys)],
         }
-        return start_sluice(config, launcher=launcher), address
+        return start_sluice(config, launcher=launcher, environment=environment), address
 
     return start
