@@ -91,17 +91,19 @@ preset_options() {
   esac
 }
 
-# configure PRESET: build/PRESET exists and has the preset's options; warnings are errors.
+# configure PRESET: build/PRESET exists and has the preset's options of today; warnings are errors.
 configure() {
   local preset=$1 directory="$build_root/$1" options
   options=$(preset_options "$preset")
-  [ -f "$directory/build.ninja" ] && return 0
+  [ -f "$directory/build.ninja" ] && [ "$(cat "$directory/preset" 2>/dev/null)" = "$options" ] &&
+    return 0
   rm -rf "$directory"
   local compiler=g++ linker=
   if [ "$preset" = clang ]; then compiler=clang++ linker=lld; fi
   # shellcheck disable=SC2086  # the options are several words
   env CXX="$(command -v ccache >/dev/null && echo ccache) $compiler" ${linker:+CXX_LD=$linker} \
-    meson setup "$directory" "$tree" -Dwerror=true $options
+    meson setup "$directory" "$tree" -Dwerror=true $options &&
+    printf '%s\n' "$options" >"$directory/preset"
 }
 
 # build PRESET [TARGET...]: configures where needed and builds.
