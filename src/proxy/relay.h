@@ -17,8 +17,9 @@
 // marks). The direction never closes or shuts a socket: the session judges both directions together
 // and does that.
 //
-// Thread: its worker's. Limits: held bytes and chunks are bounded by the high-water mark plus one
-// turn's receives, or by one pipe.
+// Thread: its worker's. Limits: held bytes and chunks are bounded by the high-water mark and
+// what a multishot receive brings before its cancellation takes effect (32 buffers at a time), or by
+// one pipe.
 #pragma once
 
 #include <cstdint>
