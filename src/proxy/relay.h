@@ -18,8 +18,8 @@
 // and does that.
 //
 // Thread: its worker's. Limits: held bytes and chunks are bounded by the high-water mark and
-// what a multishot receive brings before its cancellation takes effect (32 buffers at a time), or by
-// one pipe.
+// what a multishot receive brings before its cancellation takes effect (32 buffers at a time), or
+// by one pipe.
 #pragma once
 
 #include <cstdint>
