@@ -13,6 +13,7 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <semaphore>
 #include <stdexcept>
 #include <thread>
 #include <type_traits>
@@ -62,6 +63,7 @@ class LoopThread final : private TurnEnd {
   /// Ends the loop and destroys the parts.
   void stop() {
     run([this] { parts_->reactor.stop(); });
+    may_end_.release();
     thread_.join();
   }
 
@@ -116,6 +118,7 @@ class LoopThread final : private TurnEnd {
     }
     ready.set_value();
     parts_->reactor.run(*this);
+    may_end_.acquire();  // the letter that ended the loop may still be on its way out of post()
     parts_.reset();
   }
 
@@ -123,6 +126,7 @@ class LoopThread final : private TurnEnd {
 
   std::optional<Parts> parts_;
   std::thread thread_;
+  std::binary_semaphore may_end_{0};
 };
 
 [[nodiscard]] inline sys::Fd make_wake() {
