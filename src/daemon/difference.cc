@@ -37,14 +37,14 @@ std::vector<BackendConfig> without_servers(std::vector<BackendConfig> backends) 
 
 Changes compare_servers(const std::vector<BackendConfig>& before,
                         const std::vector<BackendConfig>& after) {
-  static const std::vector<ServerConfig> kNone;
+  static const std::vector<ServerConfig> nothing;
   Changes changes;
   std::map<std::string, const BackendConfig*> known;
   for (const BackendConfig& backend : before) known[backend.name] = &backend;
   for (const BackendConfig& backend : after) {
     const auto found = known.find(backend.name);
     const bool is_new = found == known.end();
-    compare(is_new ? kNone : found->second->servers, backend.servers, changes);
+    compare(is_new ? nothing : found->second->servers, backend.servers, changes);
     if (!is_new) known.erase(found);
   }
   for (const auto& [name, backend] : known) changes.removed += backend->servers.size();

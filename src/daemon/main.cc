@@ -33,6 +33,8 @@ ExitCode serve(const std::string& file) {
 
 }  // namespace
 
+// What may still be thrown is bad_alloc, which ends the process as it should.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   CLI::App app("Layer-4 load balancer and TLS-offloading proxy", "sluice");
   std::string file;

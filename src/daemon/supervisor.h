@@ -55,8 +55,8 @@ class Supervisor final : private EngineEvents, private AdminSource {
   void begin_reload();
   void refuse_reload(Diagnostics diagnostics);
   void take_effect(Config config, Engine::Prepared prepared, AdminRebind admin,
-                   Diagnostics notices);
-  void finish_reload(ReloadOutcome outcome);
+                   const Diagnostics& notices);
+  void finish_reload(const ReloadOutcome& outcome);
   void check_servers();
 
   // What it tells (supervisor_rows.cc)
@@ -71,7 +71,7 @@ class Supervisor final : private EngineEvents, private AdminSource {
   void kill_session(std::uint64_t id, KillCallback done) override;
   void kill_server_sessions(std::string backend, std::string server, KillCallback done) override;
   [[nodiscard]] std::vector<WorkerRow> worker_rows();
-  void kill(proxy::SessionFilter filter, KillCallback done);
+  void kill(const proxy::SessionFilter& filter, KillCallback done);
 
   std::string file_;
   boost::asio::io_context io_;

@@ -37,7 +37,7 @@ void Supervisor::begin_reload() {
         {file_, 0, 0, Severity::kNotice, "workers", "takes effect when sluice is started again"});
   }
   take_effect(std::move(*loaded.config), std::move(*prepared), std::move(*admin),
-              std::move(loaded.diagnostics));
+              loaded.diagnostics);
 }
 
 void Supervisor::refuse_reload(Diagnostics diagnostics) {
@@ -52,11 +52,11 @@ void Supervisor::refuse_reload(Diagnostics diagnostics) {
   log_.error("reload refused: " + outcome.summary + "; generation " + std::to_string(generation_) +
              " stays in force");
   for (const std::string& line : outcome.diagnostics) log_.error(line);
-  finish_reload(std::move(outcome));
+  finish_reload(outcome);
 }
 
 void Supervisor::take_effect(Config config, Engine::Prepared prepared, AdminRebind admin,
-                             Diagnostics notices) {
+                             const Diagnostics& notices) {
   ++generation_;
   ++reloads_;
   ReloadOutcome outcome;
@@ -89,7 +89,7 @@ void Supervisor::check_servers() {
   prober_->apply(std::move(targets));
 }
 
-void Supervisor::finish_reload(ReloadOutcome outcome) {
+void Supervisor::finish_reload(const ReloadOutcome& outcome) {
   sd_notify(0, "READY=1");
   last_reload_ = (outcome.accepted ? "" : "refused: ") + outcome.summary;
   for (const ReloadCallback& done : std::exchange(asked_, {})) done(outcome);

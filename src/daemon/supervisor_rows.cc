@@ -252,7 +252,7 @@ void Supervisor::sessions(SessionFilter filter, SessionsCallback done) {
       });
 }
 
-void Supervisor::kill(proxy::SessionFilter filter, KillCallback done) {
+void Supervisor::kill(const proxy::SessionFilter& filter, KillCallback done) {
   engine_->ask<std::uint64_t>(
       [filter](WorkerLoop& loop) { return loop.sessions().close(filter, CloseReason::kKilled); },
       [done = std::move(done)](const std::vector<std::uint64_t>& killed) {

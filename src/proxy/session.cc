@@ -326,7 +326,7 @@ void Session::check_delivery() noexcept {
 void Session::finish() noexcept {
   enter(State::kEnded);
   record();
-  if (is_reset_due_) sys::reset_on_close(parting_->get());
+  if (parting_ != nullptr && is_reset_due_) sys::reset_on_close(parting_->get());
   client_.reset();
   leave_server();
   frontend_.state->sessions().down();
