@@ -92,9 +92,7 @@ void WorkerLoop::close_door(Door& door) noexcept {
 }
 
 void WorkerLoop::on_listener_closed(proxy::Listener& listener) noexcept {
-  const auto place = std::find_if(doors_.begin(), doors_.end(),
-                                  [&](const Door& each) { return &each.listener == &listener; });
-  SLUICE_ASSERT(place != doors_.end());
+  const auto place = place_of(listener);
   pins_.session_ended(*place->held);
   closed_doors_.splice(closed_doors_.end(), doors_, place);
 }
@@ -105,11 +103,12 @@ void WorkerLoop::stop_accepting() noexcept {
   for (auto door = doors_.begin(); door != doors_.end();) close_door(*door++);
 }
 
-WorkerLoop::Door& WorkerLoop::door_of(const proxy::Listener& listener) noexcept {
+std::list<WorkerLoop::Door>::iterator WorkerLoop::place_of(
+    const proxy::Listener& listener) noexcept {
   const auto place = std::find_if(doors_.begin(), doors_.end(),
                                   [&](const Door& each) { return &each.listener == &listener; });
   SLUICE_ASSERT(place != doors_.end());
-  return *place;
+  return place;
 }
 
 WorkerLoop::Door* WorkerLoop::find_door(const std::string& name) noexcept {
@@ -122,7 +121,7 @@ WorkerLoop::Door* WorkerLoop::find_door(const std::string& name) noexcept {
 // --- Connections ---
 
 void WorkerLoop::on_connection(proxy::Listener& listener, sys::Fd client) noexcept {
-  Door& door = door_of(listener);
+  Door& door = *place_of(listener);
   WorkerLoop* sibling = door.held == nullptr ? less_busy_loop() : nullptr;
   if (sibling == nullptr) return begin_session(door, std::move(client));
   numbers_.handed_over.add(1);

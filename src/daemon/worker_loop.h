@@ -132,7 +132,7 @@ class WorkerLoop final : private reactor::TurnEnd,
   [[nodiscard]] WorkerLoop* less_busy_loop() noexcept;
   void keep_to_limit() noexcept;
   void on_recheck() noexcept {}  // the turn that it makes looks again
-  [[nodiscard]] Door& door_of(const proxy::Listener& listener) noexcept;
+  [[nodiscard]] std::list<Door>::iterator place_of(const proxy::Listener& listener) noexcept;
   [[nodiscard]] Door* find_door(const std::string& name) noexcept;
 
   reactor::Reactor& reactor_;
