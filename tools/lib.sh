@@ -6,6 +6,10 @@ build_root=${SLUICE_BUILD_ROOT:-$tree/build}   # one folder in it for each prese
 # shellcheck disable=SC2034  # used by those who source this
 python=/usr/bin/python3   # Debian's, whose modules the packages below install
 
+# A file that another checkout has compiled is not compiled again: paths below the tree count as
+# relative ones, and the folder of the compilation (only debug information names it) does not count.
+export CCACHE_BASEDIR="$tree" CCACHE_NOHASHDIR=1
+
 say() { printf '%s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
