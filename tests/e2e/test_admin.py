@@ -195,8 +195,8 @@ def test_garbage_does_not_hurt(proxied, serve):
 def test_watch_redraws(proxied, serve):
     """lbstat --watch goes on until it is ended, and shows what changed."""
     proxy, address = proxied(serve(name_of("one")))
-    watch = process.Background(["stdbuf", "-oL", settings.LBSTAT, "--socket", proxy.socket,
-                                "--watch", "0.2", "servers"], proxy.directory / "watch")
+    watch = process.Background([settings.LBSTAT, "--socket", proxy.socket, "--watch", "0.2",
+                                "servers"], proxy.directory / "watch")
     watch.wait_until(lambda: watch.output().count("s1") >= 2, "it draws again")
     ask_name(address)
     watch.wait_until(lambda: re.search(r"s1.*\b1\b", watch.output()), "it shows the session")
