@@ -32,6 +32,14 @@ ExitCode complain(const Error& error) {
   return error.exit_code;
 }
 
+/// The process ends by itself from here on. One more SIGTERM, now that nobody waits for it any more,
+/// would make that an end by signal: asio gives signals their default back with its signal_set.
+void ignore_signals() {
+  sigset_t every;
+  sigfillset(&every);
+  pthread_sigmask(SIG_BLOCK, &every, nullptr);
+}
+
 }  // namespace
 
 Supervisor::Supervisor(std::string file)
@@ -51,6 +59,7 @@ ExitCode Supervisor::run() {
   await_signal();
   tick();
   io_.run();
+  ignore_signals();
   log_.info("stopped");
   return ExitCode::kDone;
 }
