@@ -164,9 +164,10 @@ proxy::AcceptMode WorkerLoop::accept_mode() const noexcept {
 }
 
 void WorkerLoop::keep_to_limit() noexcept {
-  for (Door& door : doors_) door.listener.review();
+  const proxy::AcceptMode mode = accept_mode();
+  for (Door& door : doors_) door.listener.review(mode);
   // Sessions of other workers end without waking this one.
-  if (accept_mode() == proxy::AcceptMode::kNone) {
+  if (mode == proxy::AcceptMode::kNone) {
     reactor_.timers().arm(recheck_, reactor_.now() + kRecheck);
   }
 }

@@ -122,7 +122,6 @@ class WorkerLoop final : private reactor::TurnEnd,
   struct HandOver;
 
   void on_turn_end() noexcept override;
-  [[nodiscard]] proxy::AcceptMode accept_mode() const noexcept override;
   void on_table_returned(proxy::RouteTable& table) noexcept override;
   void on_connection(proxy::Listener& listener, sys::Fd client) noexcept override;
   void on_listener_closed(proxy::Listener& listener) noexcept override;
@@ -130,6 +129,7 @@ class WorkerLoop final : private reactor::TurnEnd,
   void close_door(Door& door) noexcept;
   void begin_session(Door& door, sys::Fd client) noexcept;
   [[nodiscard]] WorkerLoop* less_busy_loop() noexcept;
+  [[nodiscard]] proxy::AcceptMode accept_mode() const noexcept;
   void keep_to_limit() noexcept;
   void on_recheck() noexcept {}  // the turn that it makes looks again
   [[nodiscard]] std::list<Door>::iterator place_of(const proxy::Listener& listener) noexcept;

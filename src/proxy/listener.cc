@@ -41,9 +41,7 @@ Listener::Listener(reactor::Reactor& reactor, ListenerOwner& owner, std::string 
       owner_(owner),
       name_(std::move(name)),
       fd_(std::move(fd)),
-      pauses_(pauses) {
-  settle();
-}
+      pauses_(pauses) {}
 
 void Listener::on_accept(uring::Outcome outcome) noexcept {
   if (outcome.result >= 0) {
@@ -53,12 +51,11 @@ void Listener::on_accept(uring::Outcome outcome) noexcept {
   }
 }
 
-void Listener::review() noexcept {
-  if (is_closing_) return;
-  if (!accept_.is_in_flight()) return settle();
+void Listener::review(AcceptMode mode) noexcept {
+  if (is_closing_ || timer_.is_armed()) return;
+  if (!accept_.is_in_flight()) return arm(mode);
   // An accept of one that waits does no harm when there is room for many.
-  const AcceptMode wanted = owner_.accept_mode();
-  if (wanted != mode_ && wanted != AcceptMode::kMany) reactor_.ring().cancel(accept_);
+  if (mode != mode_ && mode != AcceptMode::kMany) reactor_.ring().cancel(accept_);
 }
 
 void Listener::close() noexcept {
@@ -73,13 +70,12 @@ void Listener::settle() noexcept {
   if (is_closing_) return finish_closing();
   if (std::exchange(is_short_, false)) {
     pauses_.add(1);
-    return reactor_.timers().arm(timer_, reactor_.now() + kPause);
+    reactor_.timers().arm(timer_, reactor_.now() + kPause);
   }
-  arm();
 }
 
-void Listener::arm() noexcept {
-  const AcceptMode before = std::exchange(mode_, owner_.accept_mode());
+void Listener::arm(AcceptMode mode) noexcept {
+  const AcceptMode before = std::exchange(mode_, mode);
   switch (mode_) {
     case AcceptMode::kMany:
       return reactor_.ring().accept_multishot(accept_, fd_.get());

@@ -9,7 +9,8 @@
 //
 // A multishot accept gives one completion per connection, for as many as the kernel's queue holds:
 // right while there is room for all of them. Near the limit they are taken one by one, so that the
-// limit holds exactly and the rest waits in the queue. The owner says which (`AcceptMode`).
+// limit holds exactly and the rest waits in the queue. The owner says which (`AcceptMode`), once a
+// turn.
 //
 // Every worker has its own socket for an address (SO_REUSEPORT), and the kernel spreads connections
 // over them. Thread: its worker's.
@@ -32,8 +33,6 @@ enum class AcceptMode : std::uint8_t { kMany, kOne, kNone };
 /// Takes the connections and learns when a closing listener is done.
 class ListenerOwner {
  public:
-  /// How much there is room for now.
-  [[nodiscard]] virtual AcceptMode accept_mode() const noexcept = 0;
   virtual void on_connection(Listener& listener, sys::Fd client) noexcept = 0;
   /// The last call about this listener; it may be destroyed when the caller has returned.
   virtual void on_listener_closed(Listener& listener) noexcept = 0;
@@ -44,15 +43,15 @@ class ListenerOwner {
 
 class Listener {
  public:
-  /// Starts accepting. `name` is the address as the configuration writes it.
+  /// Accepts nothing before the first review(). `name` is the address as the configuration writes
+  /// it.
   Listener(reactor::Reactor& reactor, ListenerOwner& owner, std::string name, sys::Fd fd,
            stats::Counter& pauses);
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
-  /// The owner's accept_mode() may have changed. Once a turn: a listener that rests is woken by
-  /// nothing else.
-  void review() noexcept;
+  /// How much there is room for now. At the end of every turn: nothing else starts an accept.
+  void review(AcceptMode mode) noexcept;
 
   /// Stops accepting. `on_listener_closed()` follows, perhaps at once.
   void close() noexcept;
@@ -61,8 +60,8 @@ class Listener {
 
  private:
   void on_accept(uring::Outcome outcome) noexcept;
-  void on_timer() noexcept {}  // settle() tries again
-  void arm() noexcept;
+  void on_timer() noexcept {}  // the end of the turn tries again
+  void arm(AcceptMode mode) noexcept;
   void finish_closing() noexcept;
 
   reactor::Reactor& reactor_;
