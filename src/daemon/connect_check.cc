@@ -3,7 +3,6 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <boost/asio/post.hpp>
 #include <cerrno>
@@ -20,18 +19,14 @@ namespace {
 namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 
-/// Whether the error is about us, not about the way to the server or the server.
-bool is_our_shortage(int error) noexcept {
-  constexpr std::array kShortages{EMFILE, ENFILE, ENOMEM, ENOBUFS, EAGAIN, EADDRNOTAVAIL};
-  return std::find(kShortages.begin(), kShortages.end(), error) != kShortages.end();
-}
-
 CheckResult failure(int error) {
   std::string text = boost::system::system_category().message(error);
   if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') {
     text[0] = static_cast<char>(text[0] - 'A' + 'a');
   }
-  if (is_our_shortage(error)) return {CheckVerdict::kNotMade, "not checked: " + text};
+  if (sys::is_shortage(error) || sys::is_out_of_ports(error)) {
+    return {CheckVerdict::kNotMade, "not checked: " + text};
+  }
   return {CheckVerdict::kFailed, std::move(text)};
 }
 

@@ -47,11 +47,6 @@ bool is_edge(State from, State to) noexcept {
   return false;
 }
 
-/// Our own want of descriptors or memory is no failure of the server.
-bool is_our_shortage(int error) noexcept {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 }  // namespace
 
 Session::Session(SessionContext& context, std::uint64_t id, sys::Fd client, TablePin& pin,
@@ -135,10 +130,9 @@ void Session::on_connect(uring::Outcome outcome) noexcept {
 }
 
 void Session::on_connect_failed(int error) noexcept {
-  if (is_our_shortage(error)) return begin_closing({CloseReason::kLimit, Side::kUs});
+  if (sys::is_shortage(error)) return begin_closing({CloseReason::kLimit, Side::kUs});
   auto& counters = server()->slot(context_.worker).traffic;
-  // No local port left toward this server (ip(7), ip_local_port_range): ours, but another may do.
-  const bool is_out_of_ports = error == EADDRNOTAVAIL;
+  const bool is_out_of_ports = sys::is_out_of_ports(error);
   if (!is_out_of_ports) counters.errors.add(1);
   const std::uint32_t failed = *server_index_;
   if (retries_ >= frontend_.backend->retries) {

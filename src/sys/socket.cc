@@ -69,6 +69,14 @@ void reset_on_close(int fd) noexcept {
   static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now));
 }
 
+bool is_shortage(int error) noexcept {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+bool is_out_of_ports(int error) noexcept {
+  return error == EADDRNOTAVAIL || error == EAGAIN;
+}
+
 int unacknowledged_bytes(int fd) noexcept {
   int bytes = 0;
   if (::ioctl(fd, SIOCOUTQ, &bytes) != 0 || bytes == 0) return 0;

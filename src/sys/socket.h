@@ -35,6 +35,14 @@ void set_keepalive(int fd, Keepalive keepalive) noexcept;
 /// Makes the coming close(2) send a reset instead of a FIN (SO_LINGER with zero time, socket(7)).
 void reset_on_close(int fd) noexcept;
 
+/// Whether an errno of socket(2) or connect(2) is about us, not about the server or the way to it:
+/// no descriptors or memory left.
+[[nodiscard]] bool is_shortage(int error) noexcept;
+
+/// Whether connect(2) found no local port left toward that server (ip(7), ip_local_port_range);
+/// another server may do.
+[[nodiscard]] bool is_out_of_ports(int error) noexcept;
+
 /// Bytes written but not yet acknowledged by the other end (SIOCOUTQ, tcp(7)); 0 when the socket is
 /// gone.
 [[nodiscard]] int unacknowledged_bytes(int fd) noexcept;

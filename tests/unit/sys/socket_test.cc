@@ -135,6 +135,18 @@ TEST(UnacknowledgedBytes, CountsWhatTheOtherEndHasNotTaken) {
   EXPECT_EQ(unacknowledged_bytes(-1), 0);
 }
 
+TEST(Shortage, IsOursAndPortsAreTheirOwnMatter) {
+  for (const int error : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
+    EXPECT_TRUE(is_shortage(error)) << error;
+    EXPECT_FALSE(is_out_of_ports(error)) << error;
+  }
+  for (const int error : {EADDRNOTAVAIL, EAGAIN}) {
+    EXPECT_TRUE(is_out_of_ports(error)) << error;
+    EXPECT_FALSE(is_shortage(error)) << error;
+  }
+  EXPECT_FALSE(is_shortage(ECONNREFUSED) || is_out_of_ports(ECONNREFUSED));
+}
+
 TEST(Endpoints, NameBothEnds) {
   const Connection connection;
   const Endpoint client = local_endpoint(connection.client.get());
