@@ -1,5 +1,7 @@
 #include "daemon/table_compiler.h"
 
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "balance/policy.h"
@@ -59,11 +61,22 @@ Result<void> add_backend(const BackendConfig& config, StateRegistry& registry, C
   return {};
 }
 
-void add_frontend(const FrontendConfig& config, StateRegistry& registry, CompiledTable& out) {
+using BackendsByName = std::unordered_map<std::string_view, proxy::BackendRoute*>;
+
+BackendsByName backends_by_name(const proxy::RouteTable& table) {
+  BackendsByName names;
+  for (const auto& backend : table.backends()) {
+    names.emplace(backend->balance.state().name(), backend.get());
+  }
+  return names;
+}
+
+void add_frontend(const FrontendConfig& config, const BackendsByName& backends,
+                  StateRegistry& registry, CompiledTable& out) {
   auto state = registry.frontend(config.name);
   auto route = std::make_unique<proxy::FrontendRoute>();
   route->state = state.get();
-  route->backend = out.table->find_backend(config.backend);
+  route->backend = backends.at(config.backend);
   for (const ListenAddress& address : config.listen) route->listen.push_back(address.text);
   out.states.push_back(std::move(state));
   out.table->add(std::move(route));
@@ -92,8 +105,9 @@ Result<CompiledTable> compile(const Config& config, std::uint64_t generation,
       return tl::unexpected(added.error());
     }
   }
+  const BackendsByName backends = backends_by_name(*compiled.table);
   for (const FrontendConfig& frontend : config.frontends) {
-    add_frontend(frontend, registry, compiled);
+    add_frontend(frontend, backends, registry, compiled);
   }
   return compiled;
 }

@@ -1,6 +1,5 @@
 #include "proxy/route_table.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace sluice::proxy {
@@ -13,13 +12,6 @@ void RouteTable::add(std::unique_ptr<FrontendRoute> frontend) {
 FrontendRoute* RouteTable::find_listener(const std::string& listen) noexcept {
   const auto found = listeners_.find(listen);
   return found == listeners_.end() ? nullptr : found->second;
-}
-
-BackendRoute* RouteTable::find_backend(const std::string& name) noexcept {
-  const auto found = std::find_if(backends_.begin(), backends_.end(), [&](const auto& each) {
-    return each->balance.state().name() == name;
-  });
-  return found == backends_.end() ? nullptr : found->get();
 }
 
 }  // namespace sluice::proxy

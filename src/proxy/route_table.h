@@ -63,8 +63,6 @@ class RouteTable {
   }
   /// Null where no frontend listens on an address written like this.
   [[nodiscard]] FrontendRoute* find_listener(const std::string& listen) noexcept;
-  /// Null where there is none.
-  [[nodiscard]] BackendRoute* find_backend(const std::string& name) noexcept;
 
   /// Sessions that began with this table and still run. Workers add and take away, the control
   /// thread reads.
