@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 
+#include "runtime_folder.h"
 #include "scratch_folder.h"
 #include "sluice/admin.h"
 
@@ -170,23 +171,7 @@ TEST_F(AdminSocketTest, PathsThatCannotBe) {
               HasSubstr("No such file or directory: create the folder " + folder_.file("no/such")));
 }
 
-class DefaultAdminSocket : public AdminSocketTest {
- protected:
-  void SetUp() override {
-    if (const char* value = std::getenv("XDG_RUNTIME_DIR")) before_ = value;
-    ::setenv("XDG_RUNTIME_DIR", folder_.path().c_str(), 1);
-  }
-  void TearDown() override {
-    if (before_) {
-      ::setenv("XDG_RUNTIME_DIR", before_->c_str(), 1);
-    } else {
-      ::unsetenv("XDG_RUNTIME_DIR");
-    }
-  }
-
- private:
-  std::optional<std::string> before_;
-};
+class DefaultAdminSocket : public RuntimeFolderTest {};
 
 TEST_F(DefaultAdminSocket, ItsFolderIsMade) {
   const auto path = user_admin_socket();

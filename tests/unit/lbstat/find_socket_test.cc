@@ -13,7 +13,7 @@
 #include <optional>
 #include <string>
 
-#include "scratch_folder.h"
+#include "runtime_folder.h"
 #include "sluice/admin.h"
 #include "sys/fd.h"
 
@@ -35,23 +35,7 @@ sys::Fd make_socket(const std::string& path, std::optional<int> backlog) {
   return fd;
 }
 
-class FindSocket : public testing::Test {
- protected:
-  void SetUp() override {
-    if (const char* value = std::getenv("XDG_RUNTIME_DIR")) before_ = value;
-    ::setenv("XDG_RUNTIME_DIR", folder_.path().c_str(), 1);
-  }
-  void TearDown() override {
-    if (before_) {
-      ::setenv("XDG_RUNTIME_DIR", before_->c_str(), 1);
-    } else {
-      ::unsetenv("XDG_RUNTIME_DIR");
-    }
-  }
-
-  daemon::ScratchFolder folder_;
-  std::optional<std::string> before_;
-};
+class FindSocket : public daemon::RuntimeFolderTest {};
 
 TEST_F(FindSocket, TheOneAskedFor) {
   const std::string path = folder_.file("admin.sock");
