@@ -32,8 +32,9 @@ ExitCode complain(const Error& error) {
   return error.exit_code;
 }
 
-/// The process ends by itself from here on. One more SIGTERM, now that nobody waits for it any more,
-/// would make that an end by signal: asio gives signals their default back with its signal_set.
+/// The process ends by itself from here on. One more SIGTERM, now that nobody waits for it any
+/// more, would make that an end by signal: asio gives signals their default back with its
+/// signal_set.
 void ignore_signals() {
   sigset_t every;
   sigfillset(&every);
@@ -168,9 +169,7 @@ void Supervisor::on_session_record(const proxy::SessionRecord& record) {
 }
 
 void Supervisor::tick() {
-  const Status now = status();
-  rates_.sample({now.sessions_total, now.bytes_in, now.bytes_out},
-                std::chrono::steady_clock::now());
+  rates_.sample(totals(), std::chrono::steady_clock::now());
   ticker_.expires_after(kTick);
   ticker_.async_wait([this](const boost::system::error_code& error) {
     if (!error) tick();

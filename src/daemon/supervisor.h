@@ -71,6 +71,7 @@ class Supervisor final : private EngineEvents, private AdminSource {
   void kill_session(std::uint64_t id, KillCallback done) override;
   void kill_server_sessions(std::string backend, std::string server, KillCallback done) override;
   [[nodiscard]] std::vector<WorkerRow> worker_rows();
+  [[nodiscard]] RateMeter::Totals totals();
   void kill(const proxy::SessionFilter& filter, KillCallback done);
 
   std::string file_;

@@ -12,22 +12,20 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 
-template <typename Slots, typename Row>
-void add_traffic(const Slots& slots, Row& row) {
-  for (const stats::TrafficCounters& slot : slots) {
-    row.total += slot.total.value();
-    row.bytes_in += slot.bytes_in.value();
-    row.bytes_out += slot.bytes_out.value();
-    row.errors += slot.errors.value();
-  }
+/// What every kind of row tells about its traffic.
+template <typename Row>
+void add_traffic(const stats::TrafficCounters& slot, Row& row) {
+  row.total += slot.total.value();
+  row.bytes_in += slot.bytes_in.value();
+  row.bytes_out += slot.bytes_out.value();
+  row.errors += slot.errors.value();
 }
 
-void add_server(const balance::ServerState& server, ServerRow& row) {
+/// The traffic of a server, into its own row or its backend's.
+template <typename Row>
+void add_server(const balance::ServerState& server, Row& row) {
   for (const balance::WorkerSlot& slot : server.slots()) {
-    row.total += slot.traffic.total.value();
-    row.bytes_in += slot.traffic.bytes_in.value();
-    row.bytes_out += slot.traffic.bytes_out.value();
-    row.errors += slot.traffic.errors.value();
+    add_traffic(slot.traffic, row);
     row.retries += slot.traffic.retries.value();
   }
 }
@@ -56,25 +54,22 @@ ServerRow server_row(const proxy::BackendRoute& backend, std::uint32_t index,
 std::vector<FrontendRow> Supervisor::frontends() {
   std::vector<FrontendRow> rows;
   if (engine_->table() == nullptr) return rows;
-  for (const FrontendConfig& config : config_.frontends) {
-    const auto& routes = engine_->table()->frontends();
-    const auto route = std::find_if(routes.begin(), routes.end(), [&](const auto& each) {
-      return each->state->name() == config.name;
-    });
-    if (route == routes.end()) continue;
-    proxy::FrontendState& state = *(*route)->state;
+  for (const auto& route : engine_->table()->frontends()) {
+    proxy::FrontendState& state = *route->state;
     FrontendRow row;
-    row.name = config.name;
+    row.name = state.name();
     row.protocol = "tcp";
-    for (const ListenAddress& address : config.listen) {
-      row.listen.push_back(engine_->listeners().bound(address.text).to_string());
+    for (const std::string& listen : route->listen) {
+      row.listen.push_back(engine_->listeners().bound(listen).to_string());
     }
-    row.backend = config.backend;
+    row.backend = route->backend->balance.state().name();
     row.state = stopping_.empty() ? "OPEN" : "STOPPING";
     row.current = state.sessions().value();
     row.max = state.sessions().max();
-    add_traffic(state.slots(), row);
-    for (const stats::TrafficCounters& slot : state.slots()) row.refused += slot.refused.value();
+    for (const stats::TrafficCounters& slot : state.slots()) {
+      add_traffic(slot, row);
+      row.refused += slot.refused.value();
+    }
     rows.push_back(std::move(row));
   }
   return rows;
@@ -95,13 +90,7 @@ std::vector<BackendRow> Supervisor::backends() {
     row.current = backend->balance.state().sessions().value();
     row.max = backend->balance.state().sessions().max();
     for (const balance::Candidate& candidate : backend->balance.candidates()) {
-      ServerRow server;
-      add_server(*candidate.state, server);
-      row.total += server.total;
-      row.bytes_in += server.bytes_in;
-      row.bytes_out += server.bytes_out;
-      row.errors += server.errors;
-      row.retries += server.retries;
+      add_server(*candidate.state, row);
     }
     rows.push_back(std::move(row));
   }
@@ -175,6 +164,21 @@ std::vector<WorkerRow> Supervisor::worker_rows() {
   return rows;
 }
 
+RateMeter::Totals Supervisor::totals() {
+  RateMeter::Totals totals;
+  for (const auto& worker : engine_->workers()) {
+    totals.sessions += worker->loop().numbers().sessions_begun.value();
+  }
+  if (engine_->table() == nullptr) return totals;
+  for (const auto& frontend : engine_->table()->frontends()) {
+    for (const stats::TrafficCounters& slot : frontend->state->slots()) {
+      totals.bytes_in += slot.bytes_in.value();
+      totals.bytes_out += slot.bytes_out.value();
+    }
+  }
+  return totals;
+}
+
 Status Supervisor::status() {
   Status status;
   status.version = kVersion;
@@ -190,14 +194,13 @@ Status Supervisor::status() {
   status.workers = worker_rows();
   for (const WorkerRow& worker : status.workers) {
     status.sessions += worker.sessions;
-    status.sessions_total += worker.total;
   }
   status.frontends = frontends();
   status.backends = backends();
-  for (const FrontendRow& row : status.frontends) {
-    status.bytes_in += row.bytes_in;
-    status.bytes_out += row.bytes_out;
-  }
+  const RateMeter::Totals sums = totals();
+  status.sessions_total = sums.sessions;
+  status.bytes_in = sums.bytes_in;
+  status.bytes_out = sums.bytes_out;
   status.session_rate = rates_.rates().sessions;
   status.bytes_in_rate = rates_.rates().bytes_in;
   status.bytes_out_rate = rates_.rates().bytes_out;
