@@ -165,10 +165,13 @@ suite_bench() {
   count_step "bench self-test" "$tree/bench/run" --self-test --build "$build_root/release"
 }
 
-# suite_long: what takes longer than a test run should: more data, more reloads, longer fuzzing.
+# suite_long: what takes longer than a test run should: more data, more reloads, longer fuzzing, the
+# static analyzer.
 suite_long() {
   count_step "release build" build release || return 1
   run_e2e release 1 5 -m heavy
   count_step "asan build" build asan && run_e2e asan 4 2 -m heavy
   build_fuzzers && run_fuzzers 300
+  count_step "clang-tidy with the static analyzer" \
+    "$python" "$tree/tools/run_clang_tidy.py" "$build_root/clang" --analyze
 }

@@ -40,7 +40,8 @@ def parse(arguments):
                         help="measure on the machine's loopback, not in fresh namespaces")
     parser.add_argument("--proxy-cpus", metavar="LIST", help="default: the last processor")
     parser.add_argument("--load-cpus", metavar="LIST", help="default: all the others")
-    parser.add_argument("--build", default=os.path.join(build.ROOT, "build"), metavar="FOLDER")
+    parser.add_argument("--build", default=os.path.join(build.ROOT, "build", "release"),
+                        metavar="FOLDER")
     parser.add_argument("--output", metavar="FOLDER", help="default: bench/results/DATE")
     parser.add_argument("--publish", action="store_true",
                         help="also put the tables into bench/README.md and the plots beside it")
