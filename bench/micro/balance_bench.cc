@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "balance/backend.h"
+#include "balance/hash.h"
+#include "balance/maglev.h"
 #include "balance/registry.h"
 
 namespace {
@@ -14,7 +16,6 @@ namespace {
 using sluice::balance::Backend;
 using sluice::balance::Candidate;
 using sluice::balance::make_policy;
-using sluice::balance::PickContext;
 using sluice::balance::ServerRegistry;
 using sluice::balance::ServerState;
 
@@ -55,8 +56,10 @@ void pick(benchmark::State& state, const char* policy_name) {
   const sluice::Endpoint client;
   std::array<ServerState*, 1000> open{};
   std::size_t next = 0;
+  std::uint64_t serial = 0;
   while (state.KeepRunning()) {
-    const auto picked = fixture.backend()->pick(PickContext{0, client, {}});
+    const auto picked = fixture.backend()->pick(
+        {.worker = 0, .client = client, .tried = {}, .key = sluice::balance::rehash(++serial)});
     if (!picked) {
       state.SkipWithError("no server was picked");
       return;
@@ -72,5 +75,25 @@ void pick(benchmark::State& state, const char* policy_name) {
 
 BENCHMARK_CAPTURE(pick, round_robin, "round_robin")->Arg(2)->Arg(100)->Arg(10'000);
 BENCHMARK_CAPTURE(pick, least_connections, "least_connections")->Arg(2)->Arg(100)->Arg(10'000);
+BENCHMARK_CAPTURE(pick, random, "random")->Arg(2)->Arg(100)->Arg(10'000);
+BENCHMARK_CAPTURE(pick, source_hash, "source_hash")->Arg(2)->Arg(100)->Arg(10'000);
+BENCHMARK_CAPTURE(pick, first, "first")->Arg(2)->Arg(100)->Arg(10'000);
+
+// What a reload pays for a backend with source_hash.
+void maglev_build(benchmark::State& state) {
+  std::vector<std::string> names;
+  for (std::int64_t n = 0; n < state.range(0); ++n) names.push_back("s" + std::to_string(n));
+  std::vector<sluice::balance::MaglevServer> servers;
+  for (std::uint32_t n = 0; n < names.size(); ++n) {
+    servers.push_back({names[n], n, static_cast<std::uint16_t>(1 + n % 4)});
+  }
+  const auto size = sluice::balance::MaglevTable::size_for(servers.size());
+  while (state.KeepRunning()) {
+    const sluice::balance::MaglevTable table(servers, size);
+    benchmark::DoNotOptimize(table.entries().data());
+  }
+}
+
+BENCHMARK(maglev_build)->Arg(2)->Arg(10)->Arg(100)->Arg(1'000)->Arg(10'000);
 
 }  // namespace

@@ -31,7 +31,11 @@ Backend::Backend(BackendState& state, std::vector<Candidate> candidates, Backend
     view.pool.backend = state_;
     view.pool.candidates = candidates_;
     view.pool.members.reserve(candidates_.size());  // so that filling it never allocates
+    view.pool.weights.resize(candidates_.size());
   }
+  std::vector<std::uint16_t> weights;
+  for (const Candidate& candidate : candidates_) weights.push_back(candidate.weight);
+  policy_->rebuild(candidates_, weights);
 }
 
 tl::expected<std::uint32_t, NoServer> Backend::pick(const PickContext& context) noexcept {
@@ -68,7 +72,13 @@ void Backend::fill(Pool& pool) const noexcept {
     std::erase_if(pool.members, [this](auto index) { return candidates_[index].is_passive; });
   }
   pool.total_weight = 0;
-  for (const std::uint32_t index : pool.members) pool.total_weight += candidates_[index].weight;
+  pool.has_passive = false;
+  std::fill(pool.weights.begin(), pool.weights.end(), 0);
+  for (const std::uint32_t index : pool.members) {
+    pool.weights[index] = candidates_[index].weight;
+    pool.total_weight += pool.weights[index];
+    pool.has_passive |= candidates_[index].is_passive;
+  }
   ++pool.revision;
 }
 

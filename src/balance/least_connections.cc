@@ -35,7 +35,7 @@ std::optional<std::uint32_t> LeastConnections::pick(const Pool& pool,
     if (!pool.is_open(index, context)) continue;
     const Candidate& candidate = pool.candidates[index];
     Load load{.index = index,
-              .weight = candidate.weight,
+              .weight = pool.weights[index],
               .sessions = candidate.state->sessions().value()};
     const auto order = best ? compare(load, *best) : std::strong_ordering::less;
     if (std::is_gt(order)) continue;

@@ -42,6 +42,8 @@ struct PickContext {
   const Endpoint& client;
   /// Indices of the servers that this session has tried in vain, the last one at the end.
   std::span<const std::uint32_t> tried;
+  /// What source_hash goes by (hash.h: client_key(), flow_key()); 0 = the client's address.
+  std::uint64_t key = 0;
 };
 
 /// The servers that share the traffic of a backend now, as one worker sees them.
@@ -49,8 +51,13 @@ struct Pool {
   BackendState* backend = nullptr;
   std::span<const Candidate> candidates;  ///< all servers of the backend, in configured order
   std::vector<std::uint32_t> members;     ///< indices of those in the pool, ascending; weight > 0
-  std::uint64_t total_weight = 0;         ///< of the members
-  std::uint64_t revision = 0;             ///< differs whenever the members may differ
+  /// By index of the candidate: its weight now; 0 where it is not a member.
+  std::vector<std::uint16_t> weights;
+  std::uint64_t total_weight = 0;  ///< of the members
+  bool has_passive = false;        ///< whether passive servers are among the members
+  std::uint64_t revision = 0;      ///< differs whenever the members may differ
+
+  [[nodiscard]] bool has(std::uint32_t index) const noexcept { return weights[index] != 0; }
 
   /// Whether the member may be picked: not tried by this session and below its own limit. Workers
   /// that pick at the same instant can exceed max_sessions by one each.
@@ -70,6 +77,12 @@ class Policy {
   Policy(const Policy&) = delete;
   Policy& operator=(const Policy&) = delete;
   virtual ~Policy() = default;
+
+  /// Prepares what depends on the weights alone (by index of the candidate, 0 = takes no traffic)
+  /// and not on health: before the first pick, and while workers pick whenever a weight has
+  /// changed. Control thread; may take its time.
+  virtual void rebuild(std::span<const Candidate> /*candidates*/,
+                       std::span<const std::uint16_t> /*weights*/) {}
 
   /// An open member of the pool (Pool::is_open), as index into its candidates; nothing where all of
   /// them are closed. `pool` is the calling worker's. Any worker.

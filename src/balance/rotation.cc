@@ -11,7 +11,7 @@ void rearrange(const Pool& pool, std::uint32_t worker) noexcept {
     const Candidate& candidate = pool.candidates[index];
     RotationPlace& place = candidate.state->slot(worker).place;
     const bool has_stayed = place.arrangement == clock.arrangements;
-    const auto credit = has_stayed ? credit_at(place, candidate.weight, clock.picks, limit) : 0;
+    const auto credit = has_stayed ? credit_at(place, pool.weights[index], clock.picks, limit) : 0;
     write_credit(place, credit, clock.picks);
     sum += credit;
     stayed += has_stayed ? 1 : 0;

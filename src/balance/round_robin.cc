@@ -60,7 +60,7 @@ void RoundRobin::arrange(Rotation& rotation, const Pool& pool, std::uint32_t wor
   for (const std::uint32_t index : pool.members) {
     const Candidate& candidate = pool.candidates[index];
     const std::int64_t credit = candidate.state->slot(worker).place.credit;
-    members.push_back({.credit = credit, .index = index, .weight = candidate.weight});
+    members.push_back({.credit = credit, .index = index, .weight = pool.weights[index]});
   }
   std::sort(members.begin(), members.end(), [](const Member& left, const Member& right) {
     if (left.weight != right.weight) return left.weight > right.weight;

@@ -56,11 +56,6 @@ constexpr Unsupported<F> kFrontends[] = {
 };
 
 constexpr Unsupported<B> kBackends[] = {
-    {{"policy"},
-     [](const B& backend) {
-       return backend.policy != BalancePolicy::kRoundRobin &&
-              backend.policy != BalancePolicy::kLeastConnections;
-     }},
     {{"persistence"}, differs<&B::persistence>},
     {{"persistence_expire"}, differs<&B::persistence_expire>},
     {{"persistence_entries"}, differs<&B::persistence_entries>},

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "balance/backend.h"
+#include "balance/hash.h"
 #include "balance/registry.h"
 
 namespace sluice::balance {
@@ -76,13 +77,22 @@ class TestBackend {
     return static_cast<std::uint32_t>(at - specs_.begin());
   }
 
-  /// The name picked; `-` where all are down, `full` where all are full.
+  /// The name picked for a client that was never there before; `-` where all are down, `full` where
+  /// all are full.
   std::string pick(const std::vector<std::string>& tried = {}, std::uint32_t worker = 0) {
     std::vector<std::uint32_t> indices;
     for (const std::string& name : tried) indices.push_back(index_of(name));
-    const auto picked = backend_->pick({.worker = worker, .client = client_, .tried = indices});
+    const auto picked = backend_->pick(
+        {.worker = worker, .client = client_, .tried = indices, .key = rehash(++clients_)});
     if (picked) return specs_[*picked].name;
     return picked.error() == NoServer::kAllDown ? "-" : "full";
+  }
+
+  /// The name picked for the client with this key.
+  std::string pick_for(std::uint64_t key, std::uint32_t worker = 0) {
+    const auto picked =
+        backend_->pick({.worker = worker, .client = client_, .tried = {}, .key = key});
+    return picked ? specs_[*picked].name : "-";
   }
 
   /// So many picks in a row, joined: "aabacaa".
@@ -118,6 +128,7 @@ class TestBackend {
   std::vector<std::shared_ptr<ServerState>> states_;
   std::unique_ptr<Backend> backend_;
   Endpoint client_;
+  std::uint64_t clients_ = 0;
 };
 
 }  // namespace sluice::balance
