@@ -124,7 +124,7 @@ struct SessionRow {
   double idle = 0;      ///< seconds since the last byte
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
-  std::string state;      ///< connecting | relaying | half_closed | closing
+  std::string state;      ///< greeting | connecting | relaying | half_closed | closing
   std::string relay;      ///< copy | splice: splice where at least one direction is
   std::string relay_in;   ///< client to server: copy | splice
   std::string relay_out;  ///< server to client: copy | splice

@@ -47,23 +47,33 @@ bool is_loss(int error) noexcept {
 void RelayContext::end_turn() noexcept {
   chunks.top_up();
   while (!starved.is_empty() && chunks.has_buffers()) {
-    Relay& relay = starved.pop_front();
-    relay.state_.is_starved = false;
-    relay.advance();
-    relay.settle();
+    starved.pop_front().resume();
   }
 }
 
-Relay::Relay(RelayContext& context, RelayHost& host, Run& run, Ends ends) noexcept
-    : context_(context),
-      host_(host),
-      run_(run),
-      last_activity_(context.reactor.now()),
-      ends_(ends) {}
+Relay::Relay(RelayContext& context, RelayHost& host, Run& run, DirectionEnds ends) noexcept
+    : Direction(host, run, ends, context.reactor.now()), context_(context) {}
 
 Relay::~Relay() {
   SLUICE_ASSERT(queue_.is_empty());
   SLUICE_ASSERT(!pipe_.is_open());
+}
+
+void Relay::begin_with(ByteString prefix) noexcept {
+  SLUICE_ASSERT(state_.held == 0);
+  SLUICE_ASSERT(!prefix_);
+  if (prefix.empty()) return;
+  const auto count = static_cast<std::uint32_t>(prefix.size());
+  note_arrival(count, context_.reactor.now());
+  state_.held = count;
+  prefix_ = std::make_unique<Prefix>(Prefix{std::move(prefix), 0});
+  if (context_.reactor.ready_at_start() <= kQuietTurn) send_at_once();
+}
+
+void Relay::pass_end() noexcept {
+  static_cast<void>(::shutdown(ends_.sink, SHUT_WR));
+  state_.sink_shut = true;
+  last_activity_ = context_.reactor.now();
 }
 
 void Relay::advance() noexcept {
@@ -94,8 +104,8 @@ void Relay::stop() noexcept {
   unlink();
   context_.reactor.ring().cancel(receive_);
   context_.reactor.ring().cancel(send_);
-  // A send in flight reads from the first chunk until it completes; that one is dropped then.
-  if (!send_.is_in_flight()) context_.chunks.clear(queue_);
+  // A send in flight reads from what is held until it completes; that is dropped then.
+  if (!send_.is_in_flight()) drop_held();
   if (pipe_.is_open()) drop_pipe();
 }
 
@@ -122,13 +132,13 @@ void Relay::on_chunk(uring::Outcome outcome) noexcept {
     if (outcome.result <= 0 && !state_.is_stopped) on_receive_end(outcome.result);
     return;
   }
-  note_arrival(length);
+  note_arrival(length, context_.reactor.now());
+  const bool is_first = state_.held == 0 && !state_.is_sending;
   state_.held += length;
   consider_promotion();
-  const bool is_first = queue_.is_empty() && !state_.is_sending;
   ++state_.chunks;
   context_.chunks.push(queue_, outcome.buffer());
-  if (is_first && context_.reactor.ready_at_start() <= kQuietTurn) send_at_once(outcome.buffer());
+  if (is_first && context_.reactor.ready_at_start() <= kQuietTurn) send_at_once();
 }
 
 void Relay::on_receive_end(int result) noexcept {
@@ -161,17 +171,8 @@ void Relay::fail_sink(int error) noexcept {
   state_.sink_failed = true;
   state_.is_broken = !is_loss(error);
   state_.held = state_.chunks = 0;
-  context_.chunks.clear(queue_);
+  drop_held();
   if (pipe_.is_open()) drop_pipe();
-}
-
-void Relay::note_arrival(std::uint32_t count) noexcept {
-  bytes_ += count;
-  ends_.frontend_bytes.add(count);
-  ends_.server_bytes.add(count);
-  last_activity_ = context_.reactor.now();
-  if (run_.speaker != this) run_ = {this, 0};
-  run_.bytes += count;
 }
 
 void Relay::consider_promotion() noexcept {
@@ -179,18 +180,31 @@ void Relay::consider_promotion() noexcept {
   state_.wanted = Gear::kSplice;
 }
 
-void Relay::send_at_once(std::uint16_t buffer) noexcept {
-  const auto bytes = context_.chunks.bytes(buffer);
+void Relay::send_at_once() noexcept {
+  const auto bytes = next_bytes();
   const auto sent = ::send(ends_.sink, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent < 0) {
     // Without memory the ring is the one to wait for it.
     if (!is_retry(errno) && errno != ENOBUFS && errno != ENOMEM) fail_sink(errno);
     return;
   }
-  const auto count = static_cast<std::uint32_t>(sent);
+  note_sent(static_cast<std::uint32_t>(sent));
+}
+
+std::span<const std::byte> Relay::next_bytes() const noexcept {
+  if (prefix_) return std::span(prefix_->bytes).subspan(prefix_->written);
+  return context_.chunks.bytes(queue_.first);
+}
+
+void Relay::note_sent(std::uint32_t count) noexcept {
   state_.held -= count;
-  context_.chunks.consume(buffer, count);
-  if (count == bytes.size()) drop_first_chunk();
+  if (prefix_) {
+    prefix_->written += count;
+    if (next_bytes().empty()) prefix_.reset();
+    return;
+  }
+  context_.chunks.consume(queue_.first, count);
+  if (next_bytes().empty()) drop_first_chunk();
 }
 
 void Relay::drop_first_chunk() noexcept {
@@ -198,26 +212,25 @@ void Relay::drop_first_chunk() noexcept {
   context_.chunks.pop(queue_);
 }
 
+void Relay::drop_held() noexcept {
+  prefix_.reset();
+  context_.chunks.clear(queue_);
+}
+
 void Relay::submit_send() noexcept {
-  context_.reactor.ring().send(send_, ends_.sink, context_.chunks.bytes(queue_.first));
+  context_.reactor.ring().send(send_, ends_.sink, next_bytes());
   state_.is_sending = true;
 }
 
 void Relay::on_send(uring::Outcome outcome) noexcept {
   state_.is_sending = false;
-  if (state_.is_stopped) {
-    context_.chunks.clear(queue_);
-    return;
-  }
+  if (state_.is_stopped) return drop_held();
   if (state_.gear == Gear::kSplice) return advance();  // writable now
   if (outcome.result < 0 && !is_retry(-outcome.result)) {
     fail_sink(-outcome.result);
   } else if (outcome.result > 0) {
-    const auto count = static_cast<std::uint32_t>(outcome.result);
     last_activity_ = context_.reactor.now();
-    state_.held -= count;
-    context_.chunks.consume(queue_.first, count);
-    if (context_.chunks.bytes(queue_.first).empty()) drop_first_chunk();
+    note_sent(static_cast<std::uint32_t>(outcome.result));
   }
   advance();
 }
@@ -275,7 +288,7 @@ Relay::Moved Relay::fill_pipe() noexcept {
                             SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
   if (got > 0) {
     const auto count = static_cast<std::uint32_t>(got);
-    note_arrival(count);
+    note_arrival(count, context_.reactor.now());
     state_.held += count;
     return Moved::kSome;
   }

@@ -1,8 +1,8 @@
 // What one direction of a session does next, and what two directions together come to: pure
 // functions of their state.
 //
-// `relay.cc` and `session.cc` do what is decided here. Keeping the decisions free of effects lets
-// the tests walk through every state (tests/unit/proxy/relay_plan_test.cc).
+// `relay.cc` and `session_relay.cc` do what is decided here. Keeping the decisions free of effects
+// lets the tests walk through every state (tests/unit/proxy/relay_plan_test.cc).
 #pragma once
 
 #include <cstdint>

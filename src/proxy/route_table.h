@@ -18,6 +18,7 @@
 #include "balance/backend.h"
 #include "base/clock.h"
 #include "proxy/frontend_state.h"
+#include "proxy/stage.h"
 #include "sluice/address.h"
 #include "sys/socket.h"
 
@@ -30,6 +31,9 @@ struct BackendRoute {
   std::string policy;  ///< its configured name
   balance::Backend balance;
   std::vector<Endpoint> addresses;  ///< by the index of the candidate
+  /// What comes first on a new connection to a server, by its index; servers beyond the end have
+  /// nothing.
+  std::vector<StageSequence> introductions;
   base::milliseconds connect_timeout{0};
   base::milliseconds idle_timeout{0};
   base::milliseconds half_closed_timeout{0};
@@ -41,6 +45,7 @@ struct BackendRoute {
 struct FrontendRoute {
   FrontendState* state = nullptr;
   BackendRoute* backend = nullptr;
+  StageSequence greeting;           ///< what comes first on a client's connection
   std::vector<std::string> listen;  ///< addresses as written, the names of its listeners
 };
 

@@ -1,24 +1,31 @@
 // A client's connection and the server's, from accept to the last close.
 //
-//   start() --> connecting --> relaying --> closing --> delivering --> ended
-//                |   ^   |                    ^  |                        ^
-//                v   |   +--------------------+  +------------------------+
-//              pausing  (before the only server is tried again)
+//   start() --> greeting --> connecting --> introducing --> relaying --> closing --> delivering
+//                              ^  |  ^          |             ^            |             |
+//                              |  |  +----------+ next server |            v             v
+//                              |  +---- no introduction ------+          ended <---------+
+//                              v
+//                           pausing             every state before closing leads to it as well
 //
-// connecting: a server has been picked and connect(2) is in flight; failure or timeout picks
-// another. relaying: two relays move bytes; `judge()` (relay_plan.h) says when an end is passed on
-// and when the session is over. closing: the reason is recorded, everything in flight has been
-// asked to end; lasts until nothing is. delivering: a reset is due, but bytes before it are still
-// under way to the one who is to see it. ended: `settle()` takes the session out of its set, which
-// destroys it.
+// greeting: the frontend's stages have the client's socket (stage.h); a frontend without any passes
+// at once. connecting: a server has been picked and connect(2) is in flight; failure or timeout
+// picks another. pausing: before the only server is tried again. introducing: the server's stages
+// have its socket; where one of them fails by the server's doing, another server is picked.
+// relaying: two directions move bytes; `judge()` (relay_plan.h) says when an end is passed on and
+// when the session is over. closing: the reason is recorded, everything in flight has been asked to
+// end; lasts until nothing is. delivering: a reset is due, but bytes before it are still under way
+// to the one who is to see it. ended: `settle()` takes the session out of its set, which destroys
+// it.
 //
 // `enter()` is the only writer of the state and checks the edge; `settle()` runs after every
-// completion and is the only place where a session judges, moves on from closing, or ends. Thread:
-// its worker's.
+// completion and is the only place where a session goes on to the next stage, judges, moves on from
+// closing, or ends. The phases have files of their own: session_front.cc (stages),
+// session_connect.cc, session_relay.cc, session_end.cc. Thread: its worker's.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "balance/backend.h"
@@ -26,6 +33,7 @@
 #include "base/intrusive_list.h"
 #include "proxy/relay.h"
 #include "proxy/session_log.h"
+#include "proxy/stage.h"
 #include "proxy/table_pins.h"
 #include "reactor/timer_wheel.h"
 #include "sluice/address.h"
@@ -59,11 +67,13 @@ struct SessionContext {
   stats::Histogram session_time;
 };
 
-class Session final : public base::ListHook<>, private RelayHost {
+class Session final : public base::ListHook<>, private RelayHost, private StageHost {
  public:
   enum class State : std::uint8_t {
+    kGreeting,
     kConnecting,
     kPausing,
+    kIntroducing,
     kRelaying,
     kClosing,
     kDelivering,
@@ -74,7 +84,7 @@ class Session final : public base::ListHook<>, private RelayHost {
           FrontendRoute& frontend) noexcept;
   ~Session();
 
-  /// Picks a server and connects. May end, and destroy, the session at once.
+  /// Greets the client, picks a server and connects. May end, and destroy, the session at once.
   void start() noexcept;
 
   /// Ends it from outside, for this reason, on our side. May destroy it at once.
@@ -90,27 +100,40 @@ class Session final : public base::ListHook<>, private RelayHost {
 
  private:
   void on_relay_progress() noexcept override { settle(); }
+  void on_stage_progress() noexcept override { settle(); }
   void on_connect(uring::Outcome outcome) noexcept;
   void on_timer() noexcept;
-
   void enter(State next) noexcept;
+  void arm(base::Duration after) noexcept;
+
+  // Stages (session_front.cc)
+  void start_next_stage() noexcept;
+  void follow_stage() noexcept;
+  void end_greeting() noexcept;
+  [[nodiscard]] const StageSequence* stages() const noexcept;
+  [[nodiscard]] StageSeat seat();
+
+  // Choosing and connecting (session_connect.cc)
   void connect_to_next() noexcept;
   void submit_connect() noexcept;
   void on_connect_failed(int error) noexcept;
+  void move_on(Ending ending) noexcept;
   void leave_server() noexcept;
-  void begin_relaying() noexcept;
-  void begin_closing(Ending ending) noexcept;
-  void finish_closing() noexcept;
-  void finish() noexcept;
-  void record() noexcept;
+  void begin_introducing() noexcept;
 
+  // Relaying (session_relay.cc)
+  void begin_relaying() noexcept;
   void judge_relays() noexcept;
   void note_ends() noexcept;
-  void pass_end(Relay& relay, const sys::Fd& sink) noexcept;
   void part_with(sys::Fd& fd, bool is_reset) noexcept;
   void check_quietness() noexcept;
+
+  // Ending (session_end.cc)
+  void begin_closing(Ending ending) noexcept;
+  void finish_closing() noexcept;
   void check_delivery() noexcept;
-  void arm(base::Duration after) noexcept;
+  void finish() noexcept;
+  void record() noexcept;
 
   [[nodiscard]] bool is_quiet() const noexcept;
   [[nodiscard]] bool is_half_closed() const noexcept;
@@ -121,8 +144,10 @@ class Session final : public base::ListHook<>, private RelayHost {
   SessionContext& context_;
   TablePin& pin_;
   FrontendRoute& frontend_;
+  BackendRoute* backend_;  ///< the frontend's default until the greeting is over
   std::uint64_t id_;
   base::TimePoint began_at_;
+  base::TimePoint greeted_at_;
   base::Duration connect_time_{0};
   sys::Fd client_;
   sys::Fd server_;
@@ -130,7 +155,8 @@ class Session final : public base::ListHook<>, private RelayHost {
   std::optional<std::uint32_t> server_index_;
   balance::TriedServers tried_;
   std::uint32_t retries_ = 0;
-  State state_ = State::kConnecting;
+  State state_ = State::kGreeting;
+  std::uint8_t next_stage_ = 0;
   Ending ending_;
   Side first_end_ = Side::kUs;
   bool is_timed_out_ = false;
@@ -140,8 +166,10 @@ class Session final : public base::ListHook<>, private RelayHost {
   base::TimePoint parting_deadline_;
   base::milliseconds parting_check_{0};
   Run run_;
-  std::optional<Relay> upstream_;
-  std::optional<Relay> downstream_;
+  std::unique_ptr<Findings> findings_;  ///< null for a session without stages
+  std::unique_ptr<Stage> stage_;
+  DirectionPtr upstream_;
+  DirectionPtr downstream_;
   uring::Op<&Session::on_connect> connect_{*this};
   reactor::Timer<&Session::on_timer> timer_{*this};
 };

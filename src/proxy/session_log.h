@@ -33,8 +33,9 @@ struct SessionRecord {
   Endpoint client;
   Endpoint server_address;
   std::chrono::system_clock::time_point began_at;
-  base::Duration connect_time{
-      0};  ///< from the accept to the server's answer; 0 where no server was reached
+  /// From the end of the greeting (the accept where there is none) until bytes could be relayed; 0
+  /// where no server was reached.
+  base::Duration connect_time{0};
   base::Duration duration{0};
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;

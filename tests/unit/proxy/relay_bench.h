@@ -49,11 +49,16 @@ using RelayLoop = reactor::LoopThread<RelayParts>;
 class Line final : private RelayHost {
  public:
   explicit Line(RelayLoop& loop, int receive_bytes = 0)
-      : from(make_tcp_pair(receive_bytes)), to(make_tcp_pair()), loop_(loop) {
-    loop_.run([this] {
+      : Line(loop, make_tcp_pair(receive_bytes), Bytes{}) {}
+  Line(RelayLoop& loop, TcpPair from_in, Bytes prefix)
+      : Line(loop, std::move(from_in), make_tcp_pair(), std::move(prefix)) {}
+  Line(RelayLoop& loop, TcpPair from_in, TcpPair to_in, Bytes prefix)
+      : from(std::move(from_in)), to(std::move(to_in)), loop_(loop) {
+    loop_.run([this, &prefix] {
       RelayHost& host = *this;
       relay_.emplace(loop_.parts().context, host, own_run_,
-                     Relay::Ends{from.near.get(), to.near.get(), first_, second_});
+                     DirectionEnds{from.near.get(), to.near.get(), first_, second_});
+      relay_->begin_with(std::move(prefix));
       relay_->advance();
     });
   }
@@ -85,8 +90,7 @@ class Line final : private RelayHost {
   void on_relay_progress() noexcept override {
     const RelayState& state = relay_->state();
     if (!has_delivered(state) || state.sink_shut || state.is_stopped) return;
-    ::shutdown(to.near.get(), SHUT_WR);
-    relay_->mark_sink_shut();
+    relay_->pass_end();
   }
 
   RelayLoop& loop_;

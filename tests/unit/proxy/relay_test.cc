@@ -449,9 +449,9 @@ TEST(Relay, QuestionAndAnswerStayCopied) {
   loop.run([&] {
     RelayContext& context = loop.parts().context;
     up.emplace(context, host, run,
-               Relay::Ends{client.near.get(), server.near.get(), counter, counter});
+               DirectionEnds{client.near.get(), server.near.get(), counter, counter});
     down.emplace(context, host, run,
-                 Relay::Ends{server.near.get(), client.near.get(), counter, counter});
+                 DirectionEnds{server.near.get(), client.near.get(), counter, counter});
     up->advance();
     down->advance();
   });

@@ -23,6 +23,8 @@ struct BackendSetup {
   base::milliseconds idle{0};
   base::milliseconds half_closed{0};
   std::uint16_t weight = 1;
+  StageSequence greeting{};
+  std::vector<StageSequence> introductions{};
 };
 
 struct SessionParts final : private TableReturn {
@@ -69,7 +71,9 @@ class SessionBench {
     backend->half_closed_timeout = setup.half_closed;
     auto frontend = std::make_unique<FrontendRoute>();
     frontend->state = &frontend_;
+    backend->introductions = std::move(setup.introductions);
     frontend->backend = backend.get();
+    frontend->greeting = std::move(setup.greeting);
     table_.add(std::move(backend));
     table_.add(std::move(frontend));
     loop_.run([this] { loop_.parts().pins.swap(table_); });

@@ -1,0 +1,83 @@
+// Choosing a server and connecting to it; moving on to another one.
+#include <chrono>
+
+#include "proxy/session.h"
+#include "sys/socket.h"
+
+namespace sluice::proxy {
+namespace {
+
+using std::chrono::seconds;
+
+/// A server that has just refused is tried again only after this, as HAProxy does; another one at
+/// once.
+constexpr seconds kRetryPause{1};
+
+}  // namespace
+
+void Session::connect_to_next() noexcept {
+  const balance::PickContext wish{context_.worker, client_address_, tried_.indices()};
+  const auto picked = backend_->balance.pick(wish);
+  if (!picked) return begin_closing({CloseReason::kNoServer, Side::kUs});
+  server_index_ = *picked;
+  backend_->balance.candidate(*picked).state->session_began(context_.worker);
+  const auto tried = tried_.indices();
+  if (!tried.empty() && tried.back() == *picked) {
+    enter(State::kPausing);
+    return arm(kRetryPause);
+  }
+  submit_connect();
+}
+
+void Session::submit_connect() noexcept {
+  enter(State::kConnecting);
+  const Endpoint& address = backend_->addresses[*server_index_];
+  server_ = sys::make_tcp_socket(address.family());
+  if (!server_.is_open()) return begin_closing({CloseReason::kLimit, Side::kUs});
+  is_timed_out_ = false;
+  context_.relay.reactor.ring().connect(connect_, server_.get(), address.data(), address.size());
+  arm(backend_->connect_timeout);
+}
+
+void Session::on_connect(uring::Outcome outcome) noexcept {
+  if (state_ != State::kConnecting) return;
+  timer_.disarm();
+  if (outcome.result == 0) return begin_introducing();
+  on_connect_failed(-outcome.result);
+}
+
+void Session::on_connect_failed(int error) noexcept {
+  if (sys::is_shortage(error)) return begin_closing({CloseReason::kLimit, Side::kUs});
+  // Ours, but another server may do.
+  if (sys::is_out_of_ports(error)) return move_on({CloseReason::kLimit, Side::kUs});
+  server()->slot(context_.worker).traffic.errors.add(1);
+  move_on(
+      {is_timed_out_ ? CloseReason::kConnectTimeout : CloseReason::kConnectFailed, Side::kServer});
+}
+
+/// Leaves the server for another one; ends like this where there have been enough.
+void Session::move_on(Ending ending) noexcept {
+  if (retries_ >= backend_->retries) return begin_closing(ending);
+  ++retries_;
+  server()->slot(context_.worker).traffic.retries.add(1);
+  const std::uint32_t failed = *server_index_;
+  leave_server();
+  tried_.add(failed);
+  connect_to_next();
+}
+
+void Session::leave_server() noexcept {
+  server_.reset();
+  if (!server_index_) return;
+  backend_->balance.candidate(*server_index_).state->session_ended();
+  server_index_.reset();
+}
+
+void Session::begin_introducing() noexcept {
+  const StageSequence* sequence = stages();
+  if (sequence == nullptr || sequence->empty()) return begin_relaying();
+  enter(State::kIntroducing);
+  start_next_stage();
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,85 @@
+// The end of a session: everything in flight comes back, last bytes arrive, the record is written.
+#include <algorithm>
+#include <chrono>
+
+#include "proxy/session.h"
+#include "sys/socket.h"
+
+namespace sluice::proxy {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// How long the bytes before a reset get to arrive.
+constexpr seconds kDeliveryLimit{10};
+constexpr milliseconds kFirstDeliveryCheck{2};
+constexpr milliseconds kLastDeliveryCheck{250};
+
+}  // namespace
+
+void Session::begin_closing(Ending ending) noexcept {
+  ending_ = ending;
+  enter(State::kClosing);
+  timer_.disarm();
+  context_.relay.reactor.ring().cancel(connect_);
+  if (stage_) stage_->stop();
+  if (upstream_) upstream_->stop();
+  if (downstream_) downstream_->stop();
+}
+
+void Session::finish_closing() noexcept {
+  if (parting_ == nullptr) return finish();
+  enter(State::kDelivering);
+  parting_deadline_ = now() + kDeliveryLimit;
+  parting_check_ = kFirstDeliveryCheck;
+  check_delivery();
+}
+
+void Session::check_delivery() noexcept {
+  if (sys::unacknowledged_bytes(parting_->get()) > 0 && now() < parting_deadline_) {
+    arm(parting_check_);
+    parting_check_ = std::min(parting_check_ * 2, kLastDeliveryCheck);
+    return;
+  }
+  finish();
+}
+
+void Session::finish() noexcept {
+  enter(State::kEnded);
+  record();
+  if (parting_ != nullptr && is_reset_due_) sys::reset_on_close(parting_->get());
+  client_.reset();
+  leave_server();
+  frontend_.state->sessions().down();
+}
+
+void Session::record() noexcept {
+  context_.reasons.count(ending_.reason, ending_.side);
+  context_.session_time.record(now() - began_at_);
+  if (!upstream_) frontend_.state->traffic(context_.worker).errors.add(1);
+  if (!context_.is_logging) return;
+  SessionRecord record;
+  record.id = id_;
+  record.generation = pin_.table->generation();
+  record.frontend = frontend_.state;
+  record.backend = &backend();
+  record.server = server();
+  record.client = client_address_;
+  if (server_index_) record.server_address = backend_->addresses[*server_index_];
+  record.duration = now() - began_at_;
+  record.began_at = std::chrono::system_clock::now() -
+                    std::chrono::duration_cast<std::chrono::microseconds>(record.duration);
+  record.connect_time = connect_time_;
+  record.ending = ending_;
+  record.retries = retries_;
+  if (upstream_) {
+    record.bytes_in = upstream_->bytes();
+    record.bytes_out = downstream_->bytes();
+    record.upstream_spliced = upstream_->has_spliced();
+    record.downstream_spliced = downstream_->has_spliced();
+  }
+  context_.log.push(record);
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,131 @@
+// Two directions under way: judging them together, passing ends on, and watching that something
+// moves.
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "proxy/session.h"
+#include "sys/socket.h"
+
+namespace sluice::proxy {
+namespace {
+
+using std::chrono::seconds;
+
+/// The kernel watches the server's end with keepalive probes once a session has lived this long:
+/// short ones are spared the calls.
+constexpr seconds kKeepaliveAfter{5};
+
+}  // namespace
+
+void Session::begin_relaying() noexcept {
+  enter(State::kRelaying);
+  connect_time_ = now() - greeted_at_;
+  context_.connect_time.record(connect_time_);
+  auto& ours = frontend_.state->traffic(context_.worker);
+  auto& theirs = server()->slot(context_.worker).traffic;
+  RelayHost& host = *this;
+  RelayContext& relay = context_.relay;
+  upstream_.reset(&relay.relays.make(
+      relay, host, run_,
+      DirectionEnds{client_.get(), server_.get(), ours.bytes_in, theirs.bytes_in}));
+  downstream_.reset(&relay.relays.make(
+      relay, host, run_,
+      DirectionEnds{server_.get(), client_.get(), ours.bytes_out, theirs.bytes_out}));
+  if (findings_) {
+    upstream_->begin_with(std::exchange(findings_->from_client, {}));
+    downstream_->begin_with(std::exchange(findings_->from_server, {}));
+  }
+  upstream_->advance();
+  downstream_->advance();
+  check_quietness();
+}
+
+void Session::judge_relays() noexcept {
+  note_ends();
+  const Judgement judgement = judge(upstream_->state(), downstream_->state(), first_end_);
+  switch (judgement.verdict) {
+    case Verdict::kContinue:
+      return;
+    case Verdict::kPassEndUpstream:
+      upstream_->pass_end();
+      return check_quietness();
+    case Verdict::kPassEndDownstream:
+      downstream_->pass_end();
+      return check_quietness();
+    case Verdict::kFinish:
+      // Closing a socket with unread bytes resets it: what it was sent last must have arrived
+      // before.
+      if (upstream_->state().sink_failed && !downstream_->state().sink_failed) {
+        part_with(client_, false);
+      }
+      if (downstream_->state().sink_failed && !upstream_->state().sink_failed) {
+        part_with(server_, false);
+      }
+      break;
+    case Verdict::kResetServer:
+      part_with(server_, true);
+      break;
+    case Verdict::kResetClient:
+      part_with(client_, true);
+      break;
+  }
+  begin_closing(judgement.ending);
+}
+
+void Session::note_ends() noexcept {
+  const RelayState& up = upstream_->state();
+  const RelayState& down = downstream_->state();
+  if (first_end_ == Side::kUs && (up.source_ended || down.source_ended)) {
+    first_end_ = up.source_ended ? Side::kClient : Side::kServer;
+  }
+  // The error of a reset is given out once: when a send got it, the receive sees a bare end.
+  if (up.sink_failed && !down.source_ended) downstream_->mark_source_broken();
+  if (down.sink_failed && !up.source_ended) upstream_->mark_source_broken();
+}
+
+void Session::part_with(sys::Fd& fd, bool is_reset) noexcept {
+  parting_ = &fd;
+  is_reset_due_ = is_reset;
+}
+
+bool Session::is_half_closed() const noexcept {
+  return upstream_->state().sink_shut || downstream_->state().sink_shut;
+}
+
+base::Duration Session::quiet_limit() const noexcept {
+  const BackendRoute& backend = *backend_;
+  const base::Duration idle = backend.idle_timeout;
+  const base::Duration half_closed = backend.half_closed_timeout;
+  if (!is_half_closed() || half_closed == base::Duration(0)) return idle;
+  return idle == base::Duration(0) ? half_closed : std::min(idle, half_closed);
+}
+
+base::TimePoint Session::last_activity() const noexcept {
+  return std::max(upstream_->last_activity(), downstream_->last_activity());
+}
+
+// One timer serves the quiet limit without being moved for every byte: when it fires it looks at
+// the last byte's time.
+void Session::check_quietness() noexcept {
+  const base::Duration limit = quiet_limit();
+  const base::Duration quiet = now() - last_activity();
+  if (limit != base::Duration(0) && quiet >= limit) {
+    return begin_closing(
+        {is_half_closed() ? CloseReason::kHalfClosedTimeout : CloseReason::kIdleTimeout,
+         Side::kUs});
+  }
+  base::Duration next = limit == base::Duration(0) ? limit : limit - quiet;
+  const bool wants_keepalive = !has_keepalive_ && backend_->keepalive == sys::Keepalive::kOn;
+  if (wants_keepalive && now() - began_at_ >= kKeepaliveAfter) {
+    sys::set_keepalive(client_.get(), sys::Keepalive::kOn);
+    sys::set_keepalive(server_.get(), sys::Keepalive::kOn);
+    has_keepalive_ = true;
+  } else if (wants_keepalive) {
+    const base::Duration until = kKeepaliveAfter - (now() - began_at_);
+    next = next == base::Duration(0) ? until : std::min(next, until);
+  }
+  arm(next);
+}
+
+}  // namespace sluice::proxy
