@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config/load.h"
+#include "daemon/tls_compiler.h"
 
 namespace sluice::daemon {
 
@@ -27,6 +28,12 @@ ExitCode check_file(const std::filesystem::path& file, std::ostream& out) {
   const config::Loaded loaded = config::load(file);
   for (const Diagnostic& diagnostic : loaded.diagnostics) out << diagnostic.to_string() << '\n';
   if (loaded.config) {
+    // Only OpenSSL knows whether a certificate is strong enough to be shown to clients.
+    if (const auto tls = check_tls(*loaded.config); !tls) {
+      const Diagnostic problem{file.string(), 0, 0, Severity::kError, "", tls.error().text};
+      out << problem.to_string() << '\n' << file.string() << ": 1 error\n";
+      return ExitCode::kNo;
+    }
     out << file.string() << ": " << good_text(*loaded.config) << '\n';
     return ExitCode::kDone;
   }

@@ -41,7 +41,6 @@ ServerRow server_row(const proxy::BackendRoute& backend, std::uint32_t index,
   row.state = to_string(state.health(), balance::Backend::duty(candidate, availability));
   row.check = state.check_text();
   row.weight = candidate.weight;
-  row.mode = "plain";
   row.current = state.sessions().value();
   row.max = state.sessions().max();
   row.last_change = Seconds(balance::ServerState::Clock::now() - state.last_change()).count();
@@ -100,22 +99,23 @@ std::vector<BackendRow> Supervisor::backends() {
 std::vector<ServerRow> Supervisor::servers(std::string_view backend) {
   std::vector<ServerRow> rows;
   if (engine_->table() == nullptr) return rows;
-  const auto add = [&](const proxy::BackendRoute& route, const std::string& frontend) {
+  const auto add = [&](const proxy::BackendRoute& route, const proxy::FrontendRoute* frontend) {
     const balance::Availability availability = route.balance.availability();
     for (std::uint32_t index = 0; index < route.balance.candidates().size(); ++index) {
       rows.push_back(server_row(route, index, availability));
-      rows.back().frontend = frontend;
+      rows.back().frontend = frontend != nullptr ? frontend->state->name() : "-";
+      rows.back().mode = frontend != nullptr ? proxy::mode_of(*frontend, route.tls[index]) : "-";
     }
   };
   for (const auto& route : engine_->table()->backends()) {
     if (!backend.empty() && route->balance.state().name() != backend) continue;
     bool is_reached = false;
     for (const auto& frontend : engine_->table()->frontends()) {
-      if (frontend->backend != route.get()) continue;
-      add(*route, frontend->state->name());
+      if (!frontend->reaches(*route)) continue;
+      add(*route, frontend.get());
       is_reached = true;
     }
-    if (!is_reached) add(*route, "-");
+    if (!is_reached) add(*route, nullptr);
   }
   return rows;
 }

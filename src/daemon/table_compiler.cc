@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "balance/policy.h"
+#include "daemon/tls_compiler.h"
 
 namespace sluice::daemon {
 namespace {
@@ -31,7 +32,8 @@ balance::BackendRules rules_of(const BackendConfig& config) noexcept {
           config.standby_min_active};
 }
 
-Result<void> add_backend(const BackendConfig& config, StateRegistry& registry, CompiledTable& out) {
+Result<void> add_backend(const BackendConfig& config, StateRegistry& registry, TlsCompiler& tls,
+                         CompiledTable& out) {
   auto state = registry.servers().backend(config.name);
   std::vector<balance::Candidate> candidates;
   std::vector<Endpoint> addresses;
@@ -56,6 +58,7 @@ Result<void> add_backend(const BackendConfig& config, StateRegistry& registry, C
   route->half_closed_timeout = config.timeouts.half_closed;
   route->retries = config.retries;
   route->keepalive = config.keepalive ? sys::Keepalive::kOn : sys::Keepalive::kOff;
+  if (auto added = tls.add_introductions(config, *route); !added) return added;
   out.states.push_back(std::move(state));
   out.table->add(std::move(route));
   return {};
@@ -71,15 +74,27 @@ BackendsByName backends_by_name(const proxy::RouteTable& table) {
   return names;
 }
 
-void add_frontend(const FrontendConfig& config, const BackendsByName& backends,
-                  StateRegistry& registry, CompiledTable& out) {
+void add_routes(const FrontendConfig& config, const BackendsByName& backends,
+                proxy::FrontendRoute& out) {
+  for (const RouteConfig& route : config.routes) {
+    out.names.add(route.sni, static_cast<std::uint32_t>(out.routes.size()));
+    out.routes.push_back(backends.at(route.backend));
+  }
+  out.has_default = !config.backend.empty();
+  out.backend = out.has_default ? backends.at(config.backend) : out.routes.front();
+}
+
+Result<void> add_frontend(const FrontendConfig& config, const BackendsByName& backends,
+                          StateRegistry& registry, const TlsCompiler& tls, CompiledTable& out) {
   auto state = registry.frontend(config.name);
   auto route = std::make_unique<proxy::FrontendRoute>();
   route->state = state.get();
-  route->backend = backends.at(config.backend);
+  add_routes(config, backends, *route);
   for (const ListenAddress& address : config.listen) route->listen.push_back(address.text);
+  if (auto added = tls.add_greeting(config, *route); !added) return added;
   out.states.push_back(std::move(state));
   out.table->add(std::move(route));
+  return {};
 }
 
 }  // namespace
@@ -98,16 +113,20 @@ void StateRegistry::prune() {
 
 Result<CompiledTable> compile(const Config& config, std::uint64_t generation,
                               StateRegistry& registry) {
+  auto tls = TlsCompiler::create(config, registry.ticket_keys(), registry.workers());
+  if (!tls) return tl::unexpected(tls.error());
   CompiledTable compiled;
   compiled.table = std::make_unique<proxy::RouteTable>(generation);
   for (const BackendConfig& backend : config.backends) {
-    if (auto added = add_backend(backend, registry, compiled); !added) {
+    if (auto added = add_backend(backend, registry, *tls, compiled); !added) {
       return tl::unexpected(added.error());
     }
   }
   const BackendsByName backends = backends_by_name(*compiled.table);
   for (const FrontendConfig& frontend : config.frontends) {
-    add_frontend(frontend, backends, registry, compiled);
+    if (auto added = add_frontend(frontend, backends, registry, *tls, compiled); !added) {
+      return tl::unexpected(added.error());
+    }
   }
   return compiled;
 }

@@ -15,16 +15,23 @@
 #include "proxy/route_table.h"
 #include "sluice/config.h"
 #include "sluice/error.h"
+#include "tls/ticket_keys.h"
 
 namespace sluice::daemon {
 
 class StateRegistry {
  public:
-  explicit StateRegistry(std::size_t workers) : workers_(workers), servers_(workers) {}
+  explicit StateRegistry(std::size_t workers)
+      : workers_(workers), servers_(workers), ticket_keys_(base::Clock::now()) {}
 
   [[nodiscard]] std::shared_ptr<proxy::FrontendState> frontend(const std::string& name);
   [[nodiscard]] balance::ServerRegistry& servers() noexcept { return servers_; }
   [[nodiscard]] std::size_t workers() const noexcept { return workers_; }
+  /// Those of the process, as they are now: clients resume across reloads.
+  [[nodiscard]] const tls::TicketKeys& ticket_keys() noexcept {
+    ticket_keys_.advance(base::Clock::now());
+    return ticket_keys_;
+  }
 
   /// Forgets names whose state is gone.
   void prune();
@@ -33,6 +40,7 @@ class StateRegistry {
   std::size_t workers_;
   balance::ServerRegistry servers_;
   std::map<std::string, std::weak_ptr<proxy::FrontendState>> frontends_;
+  tls::TicketKeys ticket_keys_;
 };
 
 /// A table and the live state that it refers to, which lives at least as long.

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "balance/backend.h"
@@ -21,8 +22,16 @@
 #include "proxy/stage.h"
 #include "sluice/address.h"
 #include "sys/socket.h"
+#include "tls/server_names.h"
 
 namespace sluice::proxy {
+
+/// When a server is spoken to in TLS.
+enum class TlsToServer : std::uint8_t {
+  kNever,      ///< `ssl_offload: true`
+  kAfterOurs,  ///< where the client's TLS has been terminated here
+  kAlways,     ///< `tls: true`
+};
 
 /// A backend as sessions use it.
 struct BackendRoute {
@@ -34,6 +43,7 @@ struct BackendRoute {
   /// What comes first on a new connection to a server, by its index; servers beyond the end have
   /// nothing.
   std::vector<StageSequence> introductions;
+  std::vector<TlsToServer> tls;  ///< by the same index
   base::milliseconds connect_timeout{0};
   base::milliseconds idle_timeout{0};
   base::milliseconds half_closed_timeout{0};
@@ -44,10 +54,23 @@ struct BackendRoute {
 /// A frontend as its listeners use it.
 struct FrontendRoute {
   FrontendState* state = nullptr;
-  BackendRoute* backend = nullptr;
+  BackendRoute* backend = nullptr;  ///< the default; without one, the first route's
+  bool has_default = true;
+  bool terminates_tls = false;
   StageSequence greeting;           ///< what comes first on a client's connection
   std::vector<std::string> listen;  ///< addresses as written, the names of its listeners
+  tls::ServerNames names;           ///< lead to an index of `routes`
+  std::vector<BackendRoute*> routes;
+
+  /// Where a client goes that asks for this server name: the default without a name or a route,
+  /// null where there is none.
+  [[nodiscard]] BackendRoute* route_for(std::string_view server_name) const;
+  [[nodiscard]] bool reaches(const BackendRoute& other) const noexcept;
 };
+
+/// What reaches a server of a backend from a frontend: plain, passthrough, offload, reencrypt or
+/// originate.
+[[nodiscard]] const char* mode_of(const FrontendRoute& frontend, TlsToServer server) noexcept;
 
 class RouteTable {
  public:

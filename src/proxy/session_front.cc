@@ -66,6 +66,7 @@ void Session::follow_stage() noexcept {
       next_stage_ = 0;
       server()->slot(context_.worker).traffic.errors.add(1);
       findings_->from_server.clear();
+      findings_->server_tls.reset();
       move_on(ending);
     }
   }
@@ -73,7 +74,10 @@ void Session::follow_stage() noexcept {
 
 void Session::end_greeting() noexcept {
   client_address_ = findings_->client;
-  if (findings_->backend != nullptr) backend_ = findings_->backend;
+  BackendRoute* chosen = findings_->backend;
+  if (chosen == nullptr) chosen = frontend_.route_for(findings_->server_name);
+  if (chosen == nullptr) return begin_closing({CloseReason::kNoServer, Side::kUs});
+  backend_ = chosen;
   greeted_at_ = now();
   connect_to_next();
 }

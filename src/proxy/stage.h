@@ -26,11 +26,20 @@
 #include "proxy/direction.h"
 #include "proxy/relay_plan.h"
 #include "sluice/address.h"
+#include "tls/handshake.h"
+#include "tls/secrets.h"
 
 namespace sluice::proxy {
 
 struct BackendRoute;
 struct RelayContext;
+
+/// One end of a session that speaks TLS, from the moment its handshake is done: the keys are ours,
+/// and so is every byte on that socket.
+struct TlsLeg {
+  tls::SessionSecrets secrets;
+  tls::Negotiated negotiated;
+};
 
 /// What the stages of one session have found out, and bytes they have read and not used.
 struct Findings {
@@ -40,6 +49,11 @@ struct Findings {
   BackendRoute* backend = nullptr;  ///< where the session goes; null = the frontend's default
   ByteString from_client;           ///< read from the client's socket, not used
   ByteString from_server;           ///< read from the server's socket, not used
+  /// Where a handshake is done on that side; the bytes above are then ciphertext that begins at a
+  /// record boundary.
+  std::unique_ptr<TlsLeg> client_tls;
+  std::unique_ptr<TlsLeg> server_tls;
+  std::string problem;  ///< why a stage has failed, in words; empty = the ending says it all
 };
 
 /// The session, as its stages see it.

@@ -93,16 +93,23 @@ Result<CaBundle> load_system_bundle() {
   return CaBundle{};  // nobody is trusted: whatever asks for it fails to verify, with that reason
 }
 
-/// Whether something is verified against the system's authorities.
+bool is_system(const std::string& bundle) {
+  return bundle.empty() || bundle == CertificateStore::kSystemBundle;
+}
+
+/// Whether something may be verified against the system's authorities. Parsing them takes some ten
+/// milliseconds.
 bool needs_system_bundle(const Config& config) {
+  bool is_terminating = false;
   for (const FrontendConfig& frontend : config.frontends) {
-    if (frontend.tls && frontend.tls->client_ca == CertificateStore::kSystemBundle) return true;
+    if (!frontend.tls) continue;
+    is_terminating = true;
+    if (frontend.tls->client_ca == CertificateStore::kSystemBundle) return true;
   }
   for (const BackendConfig& backend : config.backends) {
     for (const ServerConfig& server : backend.servers) {
-      if (server.ca_bundle.empty() || server.ca_bundle == CertificateStore::kSystemBundle) {
-        return true;
-      }
+      const bool may_speak_tls = server.tls || (is_terminating && !server.ssl_offload);
+      if (may_speak_tls && is_system(server.ca_bundle)) return true;
     }
   }
   return false;

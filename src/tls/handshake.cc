@@ -116,7 +116,7 @@ struct Handshake::Callbacks {
 Handshake::Handshake(Ssl ssl) : ssl_(std::move(ssl)) {
   Bio bio(ssl_ != nullptr ? BIO_new(Callbacks::method()) : nullptr);
   if (bio == nullptr) {
-    fail(Failure::kProtocol, "out of memory");
+    fail(Failure::kMemory, "out of memory");
     return;
   }
   BIO_set_data(bio.get(), this);

@@ -49,6 +49,7 @@ class Handshake {
     kNone,
     kProtocol,  ///< garbage, no common version, an alert from the other side, ...
     kVerify,    ///< the other side's certificate is not good enough
+    kMemory,    ///< OpenSSL had none
   };
 
   /// Far above any handshake with certificate chains; a longer one is refused.

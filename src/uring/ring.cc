@@ -85,6 +85,12 @@ void Ring::receive_multishot(Completion& op, int fd, std::uint16_t buffer_group)
   io_uring_sqe_set_data(&entry, &op);
 }
 
+void Ring::receive(Completion& op, int fd, std::span<std::byte> into) noexcept {
+  io_uring_sqe& entry = next_entry(&op);
+  io_uring_prep_recv(&entry, fd, into.data(), into.size(), 0);
+  io_uring_sqe_set_data(&entry, &op);
+}
+
 void Ring::send(Completion& op, int fd, std::span<const std::byte> bytes) noexcept {
   io_uring_sqe& entry = next_entry(&op);
   io_uring_prep_send(&entry, fd, bytes.data(), bytes.size(), MSG_WAITALL | MSG_NOSIGNAL);

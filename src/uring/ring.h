@@ -40,6 +40,8 @@ class Ring {
   /// Bytes arrive in buffers of the group, one completion each, until an end, an error or
   /// `cancel()`.
   void receive_multishot(Completion& op, int fd, std::uint16_t buffer_group) noexcept;
+  /// Completes with the first bytes that arrive, as many as fit; `into` must live until then.
+  void receive(Completion& op, int fd, std::span<std::byte> into) noexcept;
   /// Completes when every byte is written, or with an error (MSG_WAITALL, MSG_NOSIGNAL).
   void send(Completion& op, int fd, std::span<const std::byte> bytes) noexcept;
   /// Completes once when `events` of poll(2) hold; at once if they do already.

@@ -1,0 +1,120 @@
+#include "proxy/tls_stage.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "proxy/relay.h"
+#include "tls/server_names.h"
+
+namespace sluice::proxy {
+
+TlsStage::TlsStage(const StageSeat& seat, Side with, base::milliseconds time, tls::Ssl ssl)
+    : Stage(seat, {time, {CloseReason::kHandshakeTimeout, with}}),
+      with_(with),
+      handshake_(std::move(ssl)) {}
+
+void TlsStage::start() noexcept {
+  if (with_ == Side::kClient) {
+    const ByteString early = std::exchange(seat_.findings.from_client, {});
+    if (!early.empty()) handshake_.feed(early);
+  } else {
+    handshake_.start();
+  }
+  advance();
+}
+
+void TlsStage::cancel() noexcept {
+  uring::Ring& ring = seat_.context.reactor.ring();
+  ring.cancel(receive_);
+  ring.cancel(send_);
+}
+
+void TlsStage::on_receive(uring::Outcome outcome) noexcept {
+  if (is_stopped()) return;
+  if (outcome.result == 0) return lose("closed during the handshake");
+  if (outcome.result < 0) {
+    if (outcome.result == -EAGAIN || outcome.result == -EINTR) return advance();
+    return lose("lost during the handshake");
+  }
+  handshake_.feed(std::span(buffer_).first(static_cast<std::size_t>(outcome.result)));
+  advance();
+}
+
+void TlsStage::on_send(uring::Outcome outcome) noexcept {
+  if (is_stopped()) return;
+  if (outcome.result < 0 && outcome.result != -EAGAIN && outcome.result != -EINTR) {
+    return lose("lost during the handshake");
+  }
+  if (outcome.result > 0) handshake_.consume_output(static_cast<std::size_t>(outcome.result));
+  advance();
+}
+
+void TlsStage::advance() noexcept {
+  const Sent sent = send_output();
+  if (sent == Sent::kWaiting) return;
+  switch (handshake_.status()) {
+    case tls::Handshake::Status::kWorking:
+      if (sent == Sent::kFailed) return lose("lost during the handshake");
+      return seat_.context.reactor.ring().receive(receive_, seat_.fd, buffer_);
+    case tls::Handshake::Status::kDone:
+      if (sent == Sent::kFailed) return lose("lost during the handshake");
+      return conclude();
+    case tls::Handshake::Status::kFailed:
+      return refuse();  // whether the alert has reached anybody does not matter
+  }
+}
+
+TlsStage::Sent TlsStage::send_output() noexcept {
+  while (!handshake_.output().empty()) {
+    const auto bytes = handshake_.output();
+    const auto sent = ::send(seat_.fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) {
+      handshake_.consume_output(static_cast<std::size_t>(sent));
+    } else if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) {
+      seat_.context.reactor.ring().send(send_, seat_.fd, bytes);
+      return Sent::kWaiting;
+    } else if (errno != EINTR) {
+      return Sent::kFailed;
+    }
+  }
+  return Sent::kAll;
+}
+
+void TlsStage::conclude() noexcept {
+  Findings& findings = seat_.findings;
+  auto leg = std::make_unique<TlsLeg>(TlsLeg{handshake_.secrets(), handshake_.negotiated()});
+  const auto rest = handshake_.leftover();
+  if (with_ == Side::kClient) {
+    findings.server_name = tls::normal_name(leg->negotiated.server_name);
+    findings.from_client.assign(rest.begin(), rest.end());
+    findings.client_tls = std::move(leg);
+  } else {
+    findings.from_server.assign(rest.begin(), rest.end());
+    findings.server_tls = std::move(leg);
+  }
+  finish();
+}
+
+void TlsStage::refuse() noexcept {
+  seat_.findings.problem = handshake_.reason();
+  switch (handshake_.failure()) {
+    case tls::Handshake::Failure::kVerify:
+      return fail({CloseReason::kVerifyFailed, with_});
+    case tls::Handshake::Failure::kMemory:
+      return fail({CloseReason::kLimit, Side::kUs});
+    case tls::Handshake::Failure::kProtocol:
+    case tls::Handshake::Failure::kNone:
+      return fail({CloseReason::kHandshakeFailed, with_});
+  }
+}
+
+void TlsStage::lose(std::string_view problem) noexcept {
+  seat_.findings.problem = problem;
+  fail({CloseReason::kHandshakeFailed, with_});
+}
+
+}  // namespace sluice::proxy
