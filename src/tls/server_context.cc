@@ -1,11 +1,9 @@
 #include "tls/server_context.h"
 
-#include <openssl/x509v3.h>
-
 #include <utility>
 
-#include "sluice/address.h"
 #include "tls/policy.h"
+#include "tls/verify.h"
 
 namespace sluice::tls {
 namespace {
@@ -15,16 +13,11 @@ int index_of_owner() noexcept {
   return index;
 }
 
-bool is_ip_address(const std::string& text) {
-  return Endpoint::from_ip(text, 0).has_value();
-}
-
 }  // namespace
 
 ServerContext::ServerContext(const ServerConfig& config)
     : name_(config.server_name.empty() ? config.address : config.server_name),
-      is_address_(is_ip_address(name_)),
-      is_verifying_(config.verify == ServerVerify::kRequired) {}
+      verify_(config.verify) {}
 
 Result<std::unique_ptr<ServerContext>> ServerContext::create(const ServerConfig& config,
                                                              const CertificateTrust& trust) {
@@ -34,27 +27,15 @@ Result<std::unique_ptr<ServerContext>> ServerContext::create(const ServerConfig&
   out->context_ = std::move(*context);
   SSL_CTX* const made = out->context_.get();
   SSL_CTX_set1_cert_store(made, trust.get());
-  SSL_CTX_set_verify(made, out->is_verifying_ ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   SSL_CTX_set_ex_data(made, index_of_owner(), out.get());
   SSL_CTX_set_session_cache_mode(made, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(made, &ServerContext::on_new_session);
   return out;
 }
 
-bool ServerContext::demand_name(SSL* ssl) const noexcept {
-  if (is_address_) {
-    return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name_.c_str()) == 1;
-  }
-  SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  // SSL_set_tlsext_host_name(), a macro with a cast that the house does not allow.
-  return SSL_set1_host(ssl, name_.c_str()) == 1 &&
-         SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-                  const_cast<char*>(name_.c_str())) == 1;
-}
-
 Ssl ServerContext::make_ssl(std::string_view alpn) noexcept {
   Ssl ssl(SSL_new(context_.get()));
-  if (ssl == nullptr || !demand_name(ssl.get())) return nullptr;
+  if (ssl == nullptr || !expect_server(*ssl, name_, verify_)) return nullptr;
   SSL_set_connect_state(ssl.get());
   if (!alpn.empty()) {
     const std::string wire = encode_protocols({std::string(alpn)});

@@ -40,14 +40,12 @@ class ServerContext {
 
  private:
   explicit ServerContext(const ServerConfig& config);
-  [[nodiscard]] bool demand_name(SSL* ssl) const noexcept;
   void keep(SslSession session);
   [[nodiscard]] SslSession take_session() noexcept;
   static int on_new_session(SSL* ssl, SSL_SESSION* session) noexcept;
 
   std::string name_;
-  bool is_address_;
-  bool is_verifying_;
+  ServerVerify verify_;
   SslContext context_;
   std::vector<SslSession> sessions_;  ///< the newest last
 };
