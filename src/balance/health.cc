@@ -23,8 +23,7 @@ std::string to_string(const HealthStatus& status, Duty duty) {
   if (status.is_up() && duty == Duty::kStandby) return "STANDBY";
   if (status.state == HealthState::kNoCheck) return "NOCHECK";
   std::string text = status.is_up() ? "UP" : "DOWN";
-  const bool is_settled = status.is_up() ? status.progress == status.goal : status.progress == 0;
-  if (!is_settled) {
+  if (status.is_changing()) {
     text += ' ' + std::to_string(status.progress) + '/' + std::to_string(status.goal);
   }
   return text;

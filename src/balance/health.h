@@ -29,6 +29,11 @@ struct HealthStatus {
 
   [[nodiscard]] bool is_up() const noexcept { return state != HealthState::kDown; }
 
+  /// On the way to the other state: `UP 2/3`, `DOWN 1/2`.
+  [[nodiscard]] bool is_changing() const noexcept {
+    return state == HealthState::kUp ? progress != goal : progress != 0;
+  }
+
   /// The value as one word, and back.
   [[nodiscard]] std::uint64_t to_word() const noexcept;
   [[nodiscard]] static HealthStatus from_word(std::uint64_t word) noexcept;

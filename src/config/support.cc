@@ -66,13 +66,6 @@ constexpr Unsupported<B> kBackends[] = {
     {{"queue_size"}, differs<&B::queue_size>},
     {{"timeouts", "queue"}, differs<&B::timeouts, &BackendTimeouts::queue>},
     {{"timeouts", "response"}, differs<&B::timeouts, &BackendTimeouts::response>},
-    {{"health_check", "type"},
-     [](const B& backend) {
-       return backend.health_check.type != HealthCheckType::kTcp &&
-              backend.health_check.type != HealthCheckType::kNone;
-     }},
-    {{"health_check", "send"}, differs<&B::health_check, &HealthCheckConfig::send>},
-    {{"health_check", "expect"}, differs<&B::health_check, &HealthCheckConfig::expect>},
     {{"outlier"}, differs<&B::outlier>},
     {{"udp"}, differs<&B::udp>},
 };

@@ -13,6 +13,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kSpreadPerServer{10};
+constexpr std::chrono::milliseconds kShortestPause{100};
 constexpr std::chrono::minutes kLateWarningPause{1};
 
 /// FNV-1a with a final mix (SplitMix64), because names tend to differ in their last letter only.
@@ -50,6 +51,12 @@ std::chrono::nanoseconds first_check_delay(std::string_view backend, std::string
       static_cast<std::int64_t>(fraction * static_cast<double>(window.count())));
 }
 
+std::chrono::milliseconds pause_after(const balance::HealthStatus& status,
+                                      std::chrono::milliseconds interval) noexcept {
+  return status.is_changing() ? std::min(interval, std::max(interval / 4, kShortestPause))
+                              : interval;
+}
+
 /// One checked server. Handlers hold it weakly: it is gone as soon as the prober drops it.
 class Prober::Probe : public std::enable_shared_from_this<Prober::Probe> {
  public:
@@ -60,10 +67,10 @@ class Prober::Probe : public std::enable_shared_from_this<Prober::Probe> {
     if (check_) check_->cancel();
   }
 
-  [[nodiscard]] bool is_same(const ProbeTarget& other) const {
-    return target_.address == other.address && target_.check == other.check;
-  }
-  [[nodiscard]] const ProbeTarget& target() const noexcept { return target_; }
+  [[nodiscard]] bool is_same(const ProbeTarget& other) const { return target_.plan == other.plan; }
+  /// An equal plan, with what was read anew for it.
+  void renew(CheckPlan plan) { target_.plan = std::move(plan); }
+  [[nodiscard]] const HealthCheckConfig& check() const noexcept { return target_.plan.check; }
   [[nodiscard]] balance::ServerState& state() const noexcept { return *target_.state; }
   [[nodiscard]] bool is_in_flight() const noexcept { return check_ != nullptr; }
   [[nodiscard]] Clock::time_point due() const noexcept { return due_; }
@@ -76,11 +83,8 @@ class Prober::Probe : public std::enable_shared_from_this<Prober::Probe> {
     });
   }
 
-  void start(boost::asio::io_context& io, ConnectCheck::Done done) {
-    const HealthCheckConfig& check = target_.check;
-    const Endpoint address =
-        check.port == 0 ? target_.address : target_.address.with_port(check.port);
-    check_ = ConnectCheck::start(io, address, check.timeout, std::move(done));
+  void start(boost::asio::io_context& io, HealthCheck::Done done) {
+    check_ = HealthCheck::start(io, target_.plan, std::move(done));
   }
   void end() noexcept { check_.reset(); }
 
@@ -88,7 +92,7 @@ class Prober::Probe : public std::enable_shared_from_this<Prober::Probe> {
   ProbeTarget target_;
   boost::asio::steady_timer timer_;
   Clock::time_point due_;
-  std::shared_ptr<ConnectCheck> check_;  ///< while in flight
+  std::shared_ptr<HealthCheck> check_;  ///< while in flight
 };
 
 Prober::Prober(boost::asio::io_context& io, Options options, OnEvent on_event)
@@ -103,16 +107,17 @@ void Prober::apply(std::vector<ProbeTarget> targets) {
   auto before = std::exchange(probes_, {});
   std::vector<std::shared_ptr<Probe>> added;
   for (ProbeTarget& target : targets) {
-    if (!is_checked(target.check)) {
+    if (!is_checked(target.plan.check)) {
       target.state->stop_checks(now);
       continue;
     }
     const auto known = before.find(target.state.get());
     if (known != before.end() && known->second->is_same(target)) {
+      known->second->renew(std::move(target.plan));
       probes_.insert(before.extract(known));
       continue;
     }
-    target.state->start_checks(rules_of(target.check), now);
+    target.state->start_checks(rules_of(target.plan.check), now);
     added.push_back(std::make_shared<Probe>(io_, std::move(target)));
     probes_[&added.back()->state()] = added.back();
   }
@@ -121,7 +126,7 @@ void Prober::apply(std::vector<ProbeTarget> targets) {
   count_servers();
   for (const auto& probe : added) {
     const auto delay = first_check_delay(probe->state().backend().name(), probe->state().name(),
-                                         added.size(), probe->target().check.interval);
+                                         added.size(), probe->check().interval);
     wait_until(*probe, now + delay);
   }
   begin_queued();
@@ -185,7 +190,8 @@ void Prober::on_result(Probe& probe, const CheckResult& result) {
   probe.end();
   --in_flight_;
   ++finished_;
-  wait_until(probe, std::max(probe.due() + probe.target().check.interval, now));
+  wait_until(probe,
+             std::max(probe.due() + pause_after(state.health(), probe.check().interval), now));
   begin_queued();
   if (state.health().is_up() != was_up) report(state, result.text);
 }
@@ -202,7 +208,7 @@ void Prober::report(const balance::ServerState& state, const std::string& reason
 
 void Prober::warn_if_late(const Probe& probe) {
   const auto now = Clock::now();
-  if (now - probe.due() < probe.target().check.interval || now < next_late_warning_) return;
+  if (now - probe.due() < probe.check().interval || now < next_late_warning_) return;
   next_late_warning_ = now + kLateWarningPause;
   const auto late = std::chrono::duration_cast<std::chrono::seconds>(now - probe.due());
   on_event_(LogLevel::kWarn, "health checks are " + std::to_string(late.count()) +

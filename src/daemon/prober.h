@@ -1,11 +1,12 @@
 // The active health checks of all servers, on the control thread's io_context.
 //
 // For each checked server one timer: interval from the begin of a check to the begin of the next,
-// never two at once. A check's outcome goes into the server's live state (balance/server.h), where
-// the workers see it. First checks are spread out, by the server's name, so that many servers make
-// no burst and few are known soon; so are the later ones, which keep their distance. At most
-// `max_in_flight` checks wait for an answer at a time; further ones queue and are late, which is
-// reported once a minute at most.
+// never two at once; a quarter of it, but not below 100 ms, while the server is on the way from one
+// state to the other (`UP 2/3`, `DOWN 1/2`), so that a change is known soon. A check's outcome goes
+// into the server's live state (balance/server.h), where the workers see it. First checks are
+// spread out, by the server's name, so that many servers make no burst and few are known soon; so
+// are the later ones, which keep their distance. At most `max_in_flight` checks wait for an answer
+// at a time; further ones queue and are late, which is reported once a minute at most.
 //
 // Control thread only. Lets no exception out but std::bad_alloc.
 #pragma once
@@ -23,8 +24,7 @@
 #include <vector>
 
 #include "balance/server.h"
-#include "daemon/connect_check.h"
-#include "sluice/address.h"
+#include "daemon/health_check.h"
 #include "sluice/config.h"
 
 namespace sluice::daemon {
@@ -32,8 +32,7 @@ namespace sluice::daemon {
 /// A server as the configuration in force wants it checked.
 struct ProbeTarget {
   std::shared_ptr<balance::ServerState> state;
-  Endpoint address;         ///< the server's; check.port overrides its port
-  HealthCheckConfig check;  ///< type none: not checked, NOCHECK
+  CheckPlan plan;  ///< plan.check.type none: not checked, NOCHECK
 };
 
 /// When the first check of a server begins, counted from the moment it is added together with
@@ -42,6 +41,10 @@ struct ProbeTarget {
 [[nodiscard]] std::chrono::nanoseconds first_check_delay(std::string_view backend,
                                                          std::string_view server, std::size_t count,
                                                          std::chrono::milliseconds interval);
+
+/// From the begin of a check to the begin of the next, by what the last one made of the server.
+[[nodiscard]] std::chrono::milliseconds pause_after(const balance::HealthStatus& status,
+                                                    std::chrono::milliseconds interval) noexcept;
 
 class Prober {
  public:

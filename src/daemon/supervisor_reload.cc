@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "config/load.h"
+#include "daemon/check_planner.h"
 #include "daemon/difference.h"
 #include "daemon/supervisor.h"
 
@@ -77,13 +78,15 @@ void Supervisor::take_effect(Config config, Engine::Prepared prepared, AdminRebi
 }
 
 void Supervisor::check_servers() {
+  CheckPlanner planner(config_);
   std::vector<ProbeTarget> targets;
-  for (const BackendConfig& backend : config_.backends) {
+  for (std::size_t index = 0; index < config_.backends.size(); ++index) {
+    const BackendConfig& backend = config_.backends[index];
     for (const ServerConfig& server : backend.servers) {
       const auto address = Endpoint::from_ip(server.address, server.port);
       if (!address) continue;  // compile() has refused such a configuration
-      targets.push_back({engine_->registry().servers().server(backend.name, server.name), *address,
-                         backend.health_check});
+      targets.push_back({engine_->registry().servers().server(backend.name, server.name),
+                         planner.plan(index, server, *address)});
     }
   }
   prober_->apply(std::move(targets));

@@ -86,7 +86,10 @@ class ProberTest : public testing::Test {
     check.interval = interval;
     check.timeout = 5s;
     table_.push_back(registry_.server("shop", name));
-    return {.state = table_.back(), .address = address, .check = check};
+    CheckPlan plan;
+    plan.address = address;
+    plan.check = check;
+    return {.state = table_.back(), .plan = plan};
   }
 
   Prober& prober(std::size_t max_in_flight = 64) {
@@ -160,7 +163,7 @@ TEST_F(ProberTest, AFullServerTimesOut) {
   Server server;
   server.fill();
   auto full = target("app1", server.endpoint());
-  full.check.timeout = 120ms;
+  full.plan.check.timeout = 120ms;
   prober().apply({full});
   ASSERT_TRUE(run_checks(1));
   EXPECT_EQ(shown("app1"), "DOWN");
@@ -201,17 +204,6 @@ TEST_F(ProberTest, ChecksLeaveNothingInTheServersBacklog) {
   EXPECT_EQ(server.accepted(), 0);
 }
 
-TEST_F(ProberTest, TheConfiguredPortOverridesTheServers) {
-  Server checked;
-  checked.listen();
-  Server serving;  // refuses
-  auto on_other_port = target("app1", serving.endpoint());
-  on_other_port.check.port = checked.endpoint().port();
-  prober().apply({on_other_port});
-  ASSERT_TRUE(run_checks(1));
-  EXPECT_EQ(shown("app1"), "UP");
-}
-
 TEST_F(ProberTest, AReloadWithoutAChangeDisturbsNothing) {
   Server server;
   server.listen();
@@ -250,7 +242,7 @@ TEST_F(ProberTest, AReloadKeepsTheHealthOfAServerWhoseCheckChanged) {
   EXPECT_EQ(shown("app1"), "DOWN");
   server.listen();
   auto changed = target("app1", server.endpoint(), 1h);
-  changed.check.rise = 3;
+  changed.plan.check.rise = 3;
   prober().apply({changed});
   EXPECT_EQ(shown("app1"), "DOWN");
   ASSERT_TRUE(run_checks(1));  // checked at once, not an hour later
@@ -263,7 +255,7 @@ TEST_F(ProberTest, AServerWithoutChecksIsNocheck) {
   prober().apply({unchecked});
   ASSERT_TRUE(run_checks(1));
   EXPECT_EQ(shown("app1"), "DOWN");
-  unchecked.check.type = HealthCheckType::kNone;
+  unchecked.plan.check.type = HealthCheckType::kNone;
   prober().apply({unchecked});
   EXPECT_EQ(shown("app1"), "NOCHECK");
   EXPECT_EQ(check_text("app1"), "-");
@@ -309,7 +301,7 @@ TEST_F(ProberTest, NeverMoreThanTheLimitAreInFlight) {
   std::vector<ProbeTarget> targets;
   for (std::size_t i = 0; i < kServers; ++i) {
     targets.push_back(target("app" + std::to_string(i), server.endpoint(), 1h));
-    targets.back().check.timeout = 20ms;
+    targets.back().plan.check.timeout = 20ms;
   }
   prober(4).apply(targets);
   std::size_t most = 0;
@@ -329,7 +321,7 @@ TEST_F(ProberTest, LateChecksAreReportedOnce) {
   std::vector<ProbeTarget> targets;
   for (int i = 0; i < 10; ++i) {
     targets.push_back(target("app" + std::to_string(i), server.endpoint(), 10ms));
-    targets.back().check.timeout = 20ms;
+    targets.back().plan.check.timeout = 20ms;
   }
   prober(1).apply(targets);
   ASSERT_TRUE(run_checks(25));
@@ -359,6 +351,21 @@ TEST_F(ProberTest, AShortageOfOurOwnIsNotHeldAgainstTheServer) {
   EXPECT_EQ(check_text("app1"), "not checked: too many open files");
   ASSERT_TRUE(run_until([this] { return check_text("app1").starts_with("ok "); }));
   EXPECT_TRUE(events_.empty());
+}
+
+TEST(PauseAfter, IsShorterWhileTheServerChanges) {
+  const auto pause = [](balance::HealthState state, std::uint16_t progress, std::uint16_t goal,
+                        std::chrono::milliseconds interval) {
+    return pause_after({.state = state, .is_checked = true, .progress = progress, .goal = goal},
+                       interval);
+  };
+  using balance::HealthState;
+  EXPECT_EQ(pause(HealthState::kUp, 3, 3, 2s), 2s);
+  EXPECT_EQ(pause(HealthState::kUp, 2, 3, 2s), 500ms);
+  EXPECT_EQ(pause(HealthState::kDown, 0, 2, 2s), 2s);
+  EXPECT_EQ(pause(HealthState::kDown, 1, 2, 2s), 500ms);
+  EXPECT_EQ(pause(HealthState::kUp, 2, 3, 200ms), 100ms) << "not below";
+  EXPECT_EQ(pause(HealthState::kUp, 2, 3, 20ms), 20ms) << "never longer than the interval";
 }
 
 TEST(FirstCheckDelay, IsTheSameForTheSameNameAndStaysBelowTheInterval) {
