@@ -211,6 +211,25 @@ struct KillOutcome {
   std::uint64_t killed = 0;  ///< sessions that lived and were told to end
 };
 
+/// The body of POST /v1/servers/BACKEND/NAME: what is to become of the server until the next
+/// reload.
+struct ServerOrder {
+  std::string action;   ///< drain | ready | maintenance | weight
+  std::string timeout;  ///< drain: when the rest is closed (`30s`, 0 = never); empty = the file's
+  std::int64_t weight = -1;  ///< weight: 0..256
+};
+
+/// What it came to.
+struct ServerOutcome {
+  std::string backend;
+  std::string server;
+  std::string state;  ///< as in ServerRow
+  std::uint64_t weight = 0;
+  std::uint64_t current = 0;  ///< sessions
+  std::string until;          ///< `the next reload`
+  std::string summary;        ///< one line of all that
+};
+
 /// What the admin interface answers with where the answer is no.
 struct Refusal {
   std::string error;  ///< one line that names the remedy

@@ -33,8 +33,17 @@ Backend::Backend(BackendState& state, std::vector<Candidate> candidates, Backend
     view.pool.members.reserve(candidates_.size());  // so that filling it never allocates
     view.pool.weights.resize(candidates_.size());
   }
+  // By the file alone: what was ordered at run time ends when the table comes into force.
   std::vector<std::uint16_t> weights;
   for (const Candidate& candidate : candidates_) weights.push_back(candidate.weight);
+  policy_->rebuild(candidates_, weights);
+}
+
+void Backend::rebuild() {
+  std::vector<std::uint16_t> weights;
+  for (std::uint32_t index = 0; index < candidates_.size(); ++index) {
+    weights.push_back(weight(index));
+  }
   policy_->rebuild(candidates_, weights);
 }
 
@@ -75,7 +84,8 @@ void Backend::fill(Pool& pool) const noexcept {
   pool.has_passive = false;
   std::fill(pool.weights.begin(), pool.weights.end(), 0);
   for (const std::uint32_t index : pool.members) {
-    pool.weights[index] = candidates_[index].weight;
+    // An order may have come since gather(); its change is still to be seen.
+    pool.weights[index] = std::max<std::uint16_t>(weight(index), 1);
     pool.total_weight += pool.weights[index];
     pool.has_passive |= candidates_[index].is_passive;
   }
@@ -87,7 +97,7 @@ Availability Backend::gather(std::vector<std::uint32_t>& usable, Assume assume) 
   Availability available;
   for (std::uint32_t index = 0; index < candidates_.size(); ++index) {
     const Candidate& candidate = candidates_[index];
-    if (candidate.weight == 0) continue;
+    if (weight(index) == 0 || candidate.state->orders().order != Order::kReady) continue;
     if (assume == Assume::kHealth && !candidate.state->health().is_up()) continue;
     ++(candidate.is_passive ? available.usable_passive : available.usable_active);
     usable.push_back(index);

@@ -19,7 +19,9 @@ HealthStatus HealthStatus::from_word(std::uint64_t word) noexcept {
           .goal = static_cast<std::uint16_t>(word >> 16 & 0xffff)};
 }
 
-std::string to_string(const HealthStatus& status, Duty duty) {
+std::string to_string(const HealthStatus& status, Duty duty, Order order) {
+  if (order == Order::kDrain) return "DRAIN";
+  if (order == Order::kMaintenance) return "MAINT";
   if (status.is_up() && duty == Duty::kStandby) return "STANDBY";
   if (status.state == HealthState::kNoCheck) return "NOCHECK";
   std::string text = status.is_up() ? "UP" : "DOWN";

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "balance/orders.h"
+
 namespace sluice::balance {
 
 /// How many outcomes in a row it takes to change a server's state; both at least 1.
@@ -49,7 +51,9 @@ enum class Duty : std::uint8_t {
 
 /// The contract's spelling (section 4): `UP`, `UP 2/3`, `DOWN`, `DOWN 1/2`, `NOCHECK`; `STANDBY`
 /// for a server that is up and idle because it is passive.
-[[nodiscard]] std::string to_string(const HealthStatus& status, Duty duty);
+/// `DRAIN` and `MAINT` where that was ordered, whatever the health.
+[[nodiscard]] std::string to_string(const HealthStatus& status, Duty duty,
+                                    Order order = Order::kReady);
 
 enum class CheckOutcome : std::uint8_t { kSuccess, kFailure };
 

@@ -18,7 +18,7 @@ std::shared_ptr<BackendState> ServerRegistry::backend(const std::string& name) {
   std::weak_ptr<BackendState>& known = backends_[name];
   auto state = known.lock();
   if (!state) {
-    state = std::make_shared<BackendState>(name, workers_);
+    state = std::make_shared<BackendState>(name, workers_, watcher_);
     known = state;
   }
   return state;

@@ -19,7 +19,9 @@ namespace sluice::balance {
 class ServerRegistry {
  public:
   /// `workers`: how many there are, for the life of the process.
-  explicit ServerRegistry(std::size_t workers) : workers_(workers) {}
+  /// `watcher` may be null, else it outlives every state.
+  explicit ServerRegistry(std::size_t workers, ServerWatcher* watcher = nullptr)
+      : workers_(workers), watcher_(watcher) {}
 
   [[nodiscard]] std::shared_ptr<BackendState> backend(const std::string& name);
 
@@ -35,6 +37,7 @@ class ServerRegistry {
 
  private:
   std::size_t workers_;
+  ServerWatcher* watcher_;
   std::map<std::string, std::weak_ptr<BackendState>> backends_;
   std::map<std::pair<std::string, std::string>, std::weak_ptr<ServerState>> servers_;
 };

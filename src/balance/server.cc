@@ -31,6 +31,15 @@ void ServerState::publish_health(HealthState before, Clock::time_point now) {
   last_change_ = now;
   // After the word: a worker that sees the new number must see the new health as well.
   backend_->changes_.fetch_add(1, std::memory_order_release);
+  if (!status.is_up() && backend_->watcher_ != nullptr) backend_->watcher_->on_server_down(*this);
+}
+
+void ServerState::set_orders(Orders orders, Clock::time_point now) {
+  const Orders before = this->orders();
+  if (before == orders) return;
+  if (before.order != orders.order) last_change_ = now;
+  orders_word_.store(orders.to_word(), std::memory_order_relaxed);
+  backend_->changes_.fetch_add(1, std::memory_order_release);
 }
 
 }  // namespace sluice::balance

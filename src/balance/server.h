@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "balance/health.h"
+#include "balance/orders.h"
 #include "stats/counters.h"
 
 namespace sluice::balance {
@@ -42,10 +43,24 @@ struct alignas(64) WorkerSlot {
 };
 static_assert(sizeof(WorkerSlot) == 64);
 
+class ServerState;
+
+/// Told on the control thread of what happens to servers.
+class ServerWatcher {
+ public:
+  /// Its checks have failed: it has just gone down.
+  virtual void on_server_down(ServerState& server) = 0;
+
+ protected:
+  ~ServerWatcher() = default;
+};
+
 /// What all servers of one backend name share. Any thread.
 class BackendState {
  public:
-  BackendState(std::string name, std::size_t workers) : clocks_(workers), name_(std::move(name)) {}
+  /// `watcher` may be null, else it outlives the state.
+  BackendState(std::string name, std::size_t workers, ServerWatcher* watcher = nullptr)
+      : clocks_(workers), name_(std::move(name)), watcher_(watcher) {}
   BackendState(const BackendState&) = delete;
   BackendState& operator=(const BackendState&) = delete;
 
@@ -55,8 +70,8 @@ class BackendState {
   /// Sessions on all of its servers, and the most there were at once.
   [[nodiscard]] const stats::SharedGauge& sessions() const noexcept { return sessions_; }
 
-  /// Grows whenever a server of this backend starts or stops to be up. Whoever has read a number
-  /// here sees at least the health that was published before it.
+  /// Grows whenever a server of this backend starts or stops to be up or gets other orders. Whoever
+  /// has read a number here sees at least the health that was published before it.
   [[nodiscard]] std::uint64_t changes() const noexcept {
     return changes_.load(std::memory_order_acquire);
   }
@@ -74,6 +89,7 @@ class BackendState {
   std::atomic<std::uint64_t> changes_{0};
   std::vector<Padded> clocks_;
   std::string name_;
+  ServerWatcher* watcher_;
   alignas(64) stats::SharedGauge sessions_;
 };
 
@@ -114,6 +130,10 @@ class alignas(64) ServerState {
     return HealthStatus::from_word(health_word_.load(std::memory_order_relaxed));
   }
 
+  [[nodiscard]] Orders orders() const noexcept {
+    return Orders::from_word(orders_word_.load(std::memory_order_relaxed));
+  }
+
   /// Worker `worker`'s own counters and place. That worker; the control thread may read `traffic`.
   [[nodiscard]] WorkerSlot& slot(std::uint32_t worker) noexcept { return slots_[worker]; }
   [[nodiscard]] const std::vector<WorkerSlot>& slots() const noexcept { return slots_; }
@@ -129,13 +149,17 @@ class alignas(64) ServerState {
   /// `connection refused`.
   void on_check(CheckOutcome outcome, std::string text, Clock::time_point now);
 
+  /// Takes effect on the next pick of every worker. Whoever changes a weight also tells the
+  /// backends that know the server (Backend::rebuild()).
+  void set_orders(Orders orders, Clock::time_point now);
+
   /// Notes a check that could not be made for a reason of our own: shown, but not held against the
   /// server.
   void note_check(std::string text) { check_text_ = std::move(text); }
 
   /// The last check's outcome, `-` before the first.
   [[nodiscard]] const std::string& check_text() const noexcept { return check_text_; }
-  /// When it last went up or down; its creation at first.
+  /// When it last went up or down or got other orders; its creation at first.
   [[nodiscard]] Clock::time_point last_change() const noexcept { return last_change_; }
 
  private:
@@ -144,6 +168,7 @@ class alignas(64) ServerState {
   // One cache line for what a pick touches.
   stats::SharedGauge sessions_;
   std::atomic<std::uint64_t> health_word_{HealthStatus{}.to_word()};
+  std::atomic<std::uint32_t> orders_word_{Orders{}.to_word()};
   BackendState* backend_;
   std::vector<WorkerSlot> slots_;
 

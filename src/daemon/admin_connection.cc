@@ -111,7 +111,8 @@ class AdminConnection : public std::enable_shared_from_this<AdminConnection> {
     }
     await_answer();
     route(registry_->source_,
-          {to_string(parser_->get().method_string()), to_string(parser_->get().target()), access_},
+          {to_string(parser_->get().method_string()), to_string(parser_->get().target()), access_,
+           parser_->get().body()},
           [weak = weak_from_this(), exchange = exchange_](AdminAnswer answer) {
             if (const auto self = weak.lock()) self->on_answer(exchange, std::move(answer));
           });

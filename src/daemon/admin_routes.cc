@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "config/scalars.h"
 #include "daemon/admin_source.h"
 #include "daemon/admin_target.h"
 #include "stats/encode.h"
@@ -18,10 +19,13 @@ namespace {
 constexpr std::size_t kDefaultSessions = 10'000;
 constexpr std::size_t kMaxSessions = 100'000;
 
+constexpr std::int64_t kMostWeight = 256;
+
 /// A request on its way to its handler. `done` is moved out by the handler that answers later.
 struct Exchange {
   AdminSource& source;
   const AdminTarget& target;
+  const std::string& body;
   AnswerCallback done;
 };
 
@@ -220,11 +224,47 @@ void delete_sessions(Exchange& exchange) {
       [done = std::move(exchange.done)](const KillOutcome& outcome) { done(json(outcome)); });
 }
 
+/// What the body of an order says, or what is wrong with it.
+tl::expected<ServerCommand, std::string> server_command(const ServerName& name,
+                                                        const std::string& body) {
+  const auto order = stats::decode<ServerOrder>(body);
+  if (!order) return tl::unexpected("body: " + order.error().text);
+  ServerCommand command{name.backend, name.server, ServerAction::kReady, std::nullopt, 0};
+  if (order->action == "drain") {
+    command.action = ServerAction::kDrain;
+  } else if (order->action == "maintenance") {
+    command.action = ServerAction::kMaintenance;
+  } else if (order->action == "weight") {
+    command.action = ServerAction::kWeight;
+  } else if (order->action != "ready") {
+    return tl::unexpected(std::string("action: expected drain, ready, maintenance or weight"));
+  }
+  if (!order->timeout.empty()) {
+    if (command.action != ServerAction::kDrain) {
+      return tl::unexpected(std::string("timeout: goes with the action drain"));
+    }
+    const auto timeout = config::parse_duration(order->timeout);
+    if (!timeout) return tl::unexpected("timeout: " + timeout.error());
+    command.timeout = *timeout;
+  }
+  const bool has_weight = order->weight != -1;
+  if (has_weight != (command.action == ServerAction::kWeight)) {
+    return tl::unexpected(std::string("weight: goes with the action weight"));
+  }
+  if (has_weight && (order->weight < 0 || order->weight > kMostWeight)) {
+    return tl::unexpected(std::string("weight: expected 0 to 256"));
+  }
+  if (has_weight) command.weight = static_cast<std::uint16_t>(order->weight);
+  return command;
+}
+
 void post_server(Exchange& exchange) {
   const auto& segments = exchange.target.segments;
   const ServerName name{segments[segments.size() - 2], segments.back()};
   if (auto refused = refuse_unknown_server(exchange.source, name)) return exchange.done(*refused);
-  exchange.done(refusal(501, "not supported yet"));
+  const auto command = server_command(name, exchange.body);
+  if (!command) return exchange.done(refusal(400, command.error()));
+  exchange.done(json(exchange.source.change_server(*command)));
 }
 
 // --- The table ---
@@ -293,7 +333,7 @@ void route(AdminSource& source, const AdminRequest& request, AnswerCallback done
   for (const Route& candidate : kRoutes) {
     if (!matches(candidate.path, target->segments)) continue;
     if (candidate.method == method) {
-      Exchange exchange{source, *target, std::move(done)};
+      Exchange exchange{source, *target, request.body, std::move(done)};
       return candidate.handle(exchange);
     }
     known.push_back(candidate.method);

@@ -7,7 +7,8 @@
 //   GET    /metrics /healthz                                      text
 //   POST   /v1/reload                                             200 taken, 422 refused
 //   DELETE /v1/sessions/ID    /v1/sessions?server=B/S
-//   POST   /v1/servers/B/S                                        501 for now
+//   POST   /v1/servers/B/S     {"action": "drain" | "ready" | "maintenance" | "weight",
+//                               "timeout": "30s", "weight": 5}     until the next reload
 //
 // HEAD is answered like GET; the connection leaves the body out. Everything that is not 2xx (and
 // not /healthz or a refused reload) carries {"error": "..."}. Control thread.
@@ -30,6 +31,7 @@ struct AdminRequest {
   std::string method;
   std::string target;
   AdminAccess access = AdminAccess::kReadOnly;
+  std::string body{};
 };
 
 struct AdminAnswer {

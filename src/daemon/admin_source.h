@@ -7,9 +7,11 @@
 // after the AdminServer that passed it is gone: it then does nothing.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +35,17 @@ struct SessionList {
 using SessionsCallback = std::function<void(SessionList)>;
 using ReloadCallback = std::function<void(ReloadOutcome)>;
 using KillCallback = std::function<void(KillOutcome)>;
+
+enum class ServerAction : std::uint8_t { kDrain, kReady, kMaintenance, kWeight };
+
+/// What is to become of a server, which exists, until the next reload.
+struct ServerCommand {
+  std::string backend;
+  std::string server;
+  ServerAction action = ServerAction::kReady;
+  std::optional<std::chrono::milliseconds> timeout;  ///< kDrain: instead of the file's; 0 = never
+  std::uint16_t weight = 0;                          ///< kWeight
+};
 
 class AdminSource {
  public:
@@ -66,6 +79,8 @@ class AdminSource {
 
   /// Ends every session of one server, which exists, with reason `killed`.
   virtual void kill_server_sessions(std::string backend, std::string server, KillCallback done) = 0;
+
+  [[nodiscard]] virtual ServerOutcome change_server(const ServerCommand& command) = 0;
 };
 
 }  // namespace sluice::daemon

@@ -56,7 +56,7 @@ Engine::Engine(std::size_t workers, const EngineBudget& budget, boost::asio::io_
       io_(io),
       events_(events),
       listeners_(workers, budget.backlog),
-      registry_(workers) {}
+      registry_(workers, &events) {}
 
 Engine::~Engine() {
   // Loops look at each other every turn: they stop that, all of them, before the first one goes.

@@ -26,7 +26,7 @@
 namespace sluice::daemon {
 
 /// What the engine tells its owner, on the control thread.
-class EngineEvents {
+class EngineEvents : public balance::ServerWatcher {
  public:
   virtual void on_session_record(const proxy::SessionRecord& record) = 0;
   /// Nothing accepts and no session is left, after stop_accepting().

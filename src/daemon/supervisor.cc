@@ -83,6 +83,8 @@ ExitCode Supervisor::start() {
     complain(prepared.error());
     return ExitCode::kUnavailable;
   }
+  keeper_ = std::make_unique<ServerKeeper>(
+      io_, *engine_, [this](LogLevel level, const std::string& line) { log_.event(level, line); });
   prober_ = std::make_unique<Prober>(
       io_, Prober::Options{engine_->budget().checks},
       [this](LogLevel level, const std::string& line) { log_.event(level, line); });
@@ -158,6 +160,7 @@ void Supervisor::on_engine_drained() {
   ticker_.cancel();
   signals_.cancel();
   prober_->apply({});
+  keeper_->stop();
   admin_->stop();
   // Answers that are on their way (a last status, a kill) still go out of the queue; then nothing
   // is left to run.

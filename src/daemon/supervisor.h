@@ -24,6 +24,7 @@
 #include "daemon/log.h"
 #include "daemon/prober.h"
 #include "daemon/rate_meter.h"
+#include "daemon/server_keeper.h"
 #include "sluice/config.h"
 #include "sluice/error.h"
 
@@ -56,8 +57,18 @@ class Supervisor final : private EngineEvents, private AdminSource {
   void refuse_reload(Diagnostics diagnostics);
   void take_effect(Config config, Engine::Prepared prepared, AdminRebind admin,
                    const Diagnostics& notices);
+  void report_reload(const ReloadOutcome& outcome);
   void finish_reload(const ReloadOutcome& outcome);
   void check_servers();
+
+  // Servers coming and going (supervisor_servers.cc)
+  [[nodiscard]] ServerOutcome change_server(const ServerCommand& command) override;
+  [[nodiscard]] ServerOutcome describe_change(const balance::ServerState& server,
+                                              std::chrono::milliseconds timeout);
+  void rebuild_backend(const std::string& name);
+  [[nodiscard]] std::chrono::milliseconds drain_timeout_of(const std::string& backend) const;
+  [[nodiscard]] const BackendConfig* find_backend(const std::string& name) const;
+  void on_server_down(balance::ServerState& server) override;
 
   // What it tells (supervisor_rows.cc)
   [[nodiscard]] Status status() override;
@@ -82,6 +93,7 @@ class Supervisor final : private EngineEvents, private AdminSource {
   Log log_;
   Config config_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<ServerKeeper> keeper_;
   std::unique_ptr<Prober> prober_;
   std::unique_ptr<AdminServer> admin_;
   RateMeter rates_;

@@ -63,18 +63,26 @@ void Supervisor::take_effect(Config config, Engine::Prepared prepared, AdminRebi
   ReloadOutcome outcome;
   outcome.accepted = true;
   outcome.generation = generation_;
-  outcome.summary = "generation " + std::to_string(generation_) + ": " +
-                    describe_difference(config_, config) + ", 0 sessions closed";
+  outcome.summary =
+      "generation " + std::to_string(generation_) + ": " + describe_difference(config_, config);
   for (const Diagnostic& each : notices) outcome.diagnostics.push_back(each.to_string());
-  config_ = std::move(config);
+  const auto before = std::make_shared<const Config>(std::exchange(config_, std::move(config)));
   log_.configure(config_.log);
   admin_->apply(std::move(admin));
-  engine_->publish(std::move(prepared), config_, [this, outcome = std::move(outcome)] {
+  engine_->publish(std::move(prepared), config_, [this, before, outcome = std::move(outcome)] {
     check_servers();
-    log_.info("reload " + outcome.summary);
-    for (const std::string& line : outcome.diagnostics) log_.info(line);
-    finish_reload(outcome);
+    keeper_->apply(*before, config_, [this, outcome](std::uint64_t closed) mutable {
+      outcome.summary +=
+          ", " + std::to_string(closed) + (closed == 1 ? " session closed" : " sessions closed");
+      report_reload(outcome);
+    });
   });
+}
+
+void Supervisor::report_reload(const ReloadOutcome& outcome) {
+  log_.info("reload " + outcome.summary);
+  for (const std::string& line : outcome.diagnostics) log_.info(line);
+  finish_reload(outcome);
 }
 
 void Supervisor::check_servers() {

@@ -38,9 +38,10 @@ ServerRow server_row(const proxy::BackendRoute& backend, std::uint32_t index,
   row.backend = backend.balance.state().name();
   row.server = state.name();
   row.address = backend.addresses[index].to_string();
-  row.state = to_string(state.health(), balance::Backend::duty(candidate, availability));
+  row.state = to_string(state.health(), balance::Backend::duty(candidate, availability),
+                        state.orders().order);
   row.check = state.check_text();
-  row.weight = candidate.weight;
+  row.weight = backend.balance.weight(index);
   row.current = state.sessions().value();
   row.max = state.sessions().max();
   row.last_change = Seconds(balance::ServerState::Clock::now() - state.last_change()).count();

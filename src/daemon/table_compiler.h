@@ -21,8 +21,8 @@ namespace sluice::daemon {
 
 class StateRegistry {
  public:
-  explicit StateRegistry(std::size_t workers)
-      : workers_(workers), servers_(workers), ticket_keys_(base::Clock::now()) {}
+  explicit StateRegistry(std::size_t workers, balance::ServerWatcher* watcher = nullptr)
+      : workers_(workers), servers_(workers, watcher), ticket_keys_(base::Clock::now()) {}
 
   [[nodiscard]] std::shared_ptr<proxy::FrontendState> frontend(const std::string& name);
   [[nodiscard]] balance::ServerRegistry& servers() noexcept { return servers_; }

@@ -32,6 +32,18 @@ std::uint64_t SessionSet::close(const SessionFilter& filter, CloseReason reason)
   return closed;
 }
 
+std::uint64_t SessionSet::close_part(const SessionFilter& filter, CloseReason reason,
+                                     std::uint64_t parts) noexcept {
+  const std::uint64_t wanted = (count(filter) + parts - 1) / parts;
+  std::uint64_t closed = 0;
+  sessions_.for_each([&](Session& session) {
+    if (closed == wanted || !filter.matches(session)) return;
+    ++closed;
+    session.close(reason);
+  });
+  return closed;
+}
+
 std::uint64_t SessionSet::count(const SessionFilter& filter) noexcept {
   std::uint64_t matching = 0;
   sessions_.for_each([&](Session& session) { matching += filter.matches(session) ? 1U : 0U; });

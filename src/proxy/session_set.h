@@ -39,6 +39,11 @@ class SessionSet final : public SessionOwner {
   /// Ends the sessions that match; gives how many.
   std::uint64_t close(const SessionFilter& filter, CloseReason reason) noexcept;
 
+  /// Ends the oldest of the sessions that match, one of `parts` at least: with 1, all of them. For
+  /// closing many a few at a time. Gives how many.
+  std::uint64_t close_part(const SessionFilter& filter, CloseReason reason,
+                           std::uint64_t parts) noexcept;
+
   /// Rows of the sessions that match, oldest first, `limit` at most.
   [[nodiscard]] std::vector<SessionRow> describe(const SessionFilter& filter, std::size_t limit);
 

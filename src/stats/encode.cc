@@ -195,6 +195,24 @@ struct Fields<KillOutcome> {
 };
 
 template <>
+struct Fields<ServerOrder> {
+  static constexpr bool kIsStrict = true;  // a misspelt key must not pass for none
+  static constexpr auto kAll =
+      std::tuple{field("action", &ServerOrder::action), field("timeout", &ServerOrder::timeout),
+                 field("weight", &ServerOrder::weight)};
+};
+
+template <>
+struct Fields<ServerOutcome> {
+  using Row = ServerOutcome;
+  static constexpr auto kAll = std::tuple{
+      field("backend", &Row::backend), field("server", &Row::server),   field("state", &Row::state),
+      field("weight", &Row::weight),   field("current", &Row::current), field("until", &Row::until),
+      field("summary", &Row::summary),
+  };
+};
+
+template <>
 struct Fields<Refusal> {
   static constexpr auto kAll = std::tuple{field("error", &Refusal::error)};
 };
@@ -279,9 +297,20 @@ struct Decoder {
   template <typename Row>
   void read(const char* key, const Json& json, Row& out) {
     if (!json.is_object()) return mismatch(key, "an object");
+    if constexpr (requires { Fields<Row>::kIsStrict; }) refuse_unknown<Row>(json);
     std::apply(
         [&](const auto&... fields) { (read_member(fields.key, json, out.*fields.member), ...); },
         Fields<Row>::kAll);
+  }
+
+  template <typename Row>
+  void refuse_unknown(const Json& object) {
+    for (const auto& [key, value] : object.items()) {
+      const bool is_known = std::apply(
+          [&, &name = key](const auto&... fields) { return ((name == fields.key) || ...); },
+          Fields<Row>::kAll);
+      if (!is_known) mismatch(key.c_str(), "no such key");
+    }
   }
 
   template <typename Value>
@@ -313,6 +342,8 @@ Result<Value> decode(std::string_view text) {
 template std::string encode(const Status&);
 template std::string encode(const ReloadOutcome&);
 template std::string encode(const KillOutcome&);
+template std::string encode(const ServerOrder&);
+template std::string encode(const ServerOutcome&);
 template std::string encode(const Health&);
 template std::string encode(const Refusal&);
 template std::string encode(const std::vector<FrontendRow>&);
@@ -324,6 +355,8 @@ template std::string encode(const std::vector<ReasonRow>&);
 template Result<Status> decode(std::string_view);
 template Result<ReloadOutcome> decode(std::string_view);
 template Result<KillOutcome> decode(std::string_view);
+template Result<ServerOrder> decode(std::string_view);
+template Result<ServerOutcome> decode(std::string_view);
 template Result<Health> decode(std::string_view);
 template Result<Refusal> decode(std::string_view);
 template Result<std::vector<FrontendRow>> decode(std::string_view);

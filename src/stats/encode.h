@@ -3,7 +3,8 @@
 // Both use the same table of fields in encode.cc, so a key is written down once and is spelt like
 // the member. Fields keep the order of the struct. Pure; any thread.
 //
-// `Value` is one of: Status, ReloadOutcome, KillOutcome, Health, Refusal, or a std::vector of
+// `Value` is one of: Status, ReloadOutcome, KillOutcome, ServerOrder, ServerOutcome, Health,
+// Refusal, or a std::vector of
 // FrontendRow, BackendRow, ServerRow, SessionRow or ReasonRow (encode.cc instantiates them).
 #pragma once
 

@@ -50,7 +50,7 @@ std::optional<std::uint64_t> parse_number(beast::string_view text) {
 }  // namespace
 
 Result<Answer> ask(const std::string& socket, std::string_view method, std::string_view target,
-                   std::chrono::seconds limit) {
+                   std::chrono::seconds limit, std::string body) {
   asio::io_context io(1);
   beast::basic_stream<asio::local::stream_protocol> stream(io);
   stream.expires_after(limit);
@@ -59,12 +59,14 @@ Result<Answer> ask(const std::string& socket, std::string_view method, std::stri
   });
   if (error) return tl::unexpected(explain(socket, error, limit));
 
-  http::request<http::empty_body> request;
+  http::request<http::string_body> request;
   request.version(11);
   request.method_string({method.data(), method.size()});
   request.target({target.data(), target.size()});
   request.set(http::field::host, "sluice");
   request.set(http::field::connection, "close");
+  if (!body.empty()) request.set(http::field::content_type, "application/json");
+  request.body() = std::move(body);
   request.prepare_payload();
   error = finish(io, [&](auto done) { http::async_write(stream, request, done); });
   if (error) return tl::unexpected(explain(socket, error, limit));

@@ -18,9 +18,10 @@ struct Answer {
 };
 
 /// Connects, asks and reads the whole answer, all within `limit`. An error is that there was no
-/// answer; an answer of 404 is an answer.
+/// answer; an answer of 404 is an answer. A body is sent as JSON where there is one.
 [[nodiscard]] Result<Answer> ask(const std::string& socket, std::string_view method,
-                                 std::string_view target, std::chrono::seconds limit);
+                                 std::string_view target, std::chrono::seconds limit,
+                                 std::string body = {});
 
 /// For a segment of a path or the value of a parameter (RFC 3986, 2.1).
 [[nodiscard]] std::string percent_encoded(std::string_view text);

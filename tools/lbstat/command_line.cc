@@ -113,11 +113,17 @@ void add_actions(CLI::App& app, Options& options, Words& words) {
       ->required()
       ->check(check_server_name);
   server->require_subcommand(1);
-  auto* drain = server->add_subcommand("drain", "No new sessions; the present ones run on");
-  drain->add_option("--timeout", words.timeout, "Then the rest is closed")->type_name("DURATION");
+  auto* drain = server->add_subcommand(
+      "drain", "No new sessions but persistent ones; the present ones run on");
+  drain
+      ->add_option("--timeout", words.timeout,
+                   "Then the rest is closed, spread over a tenth of it (default: drain_timeout; "
+                   "0 = never)")
+      ->type_name("DURATION");
   drain->add_flag("--wait", words.wait, "Come back when the last session has ended");
   server->add_subcommand("ready", "Back into traffic");
-  server->add_subcommand("maintenance", "Out of traffic, unchecked");
+  server->add_subcommand("maintenance",
+                         "No new sessions, persistent ones neither; the present ones run on");
   server->add_subcommand("weight", "Another weight")
       ->add_option("N", words.weight, "0 to 256")
       ->required()
@@ -131,6 +137,7 @@ void take_command(const CLI::App& app, Options& options, const Words& words) {
   options.command = command_named(chosen.front()->get_name());
   if (options.command != Command::kServer) return;
   options.action = chosen.front()->get_subcommands().front()->get_name();
+  options.wait = words.wait;
   options.argument = options.action == "drain" ? words.timeout : words.weight;
 }
 

@@ -40,6 +40,7 @@ struct Options {
   std::uint64_t limit = 0;    ///< sessions: rows at most; 0 = as many as the server likes
   std::string action;         ///< server: drain, ready, maintenance, weight
   std::string argument;       ///< server: of drain the timeout (may be empty), of weight the weight
+  bool wait = false;          ///< server, drain: until its last session has ended
 };
 
 /// The options; or, without any, the exit status of a program that has said what there was to say

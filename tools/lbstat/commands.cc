@@ -1,9 +1,12 @@
 #include "lbstat/commands.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "lbstat/client.h"
 #include "lbstat/format.h"
@@ -186,21 +189,61 @@ ExitCode kill(const Options& options, const std::string& socket) {
   return ExitCode::kDone;
 }
 
-/// `BACKEND/NAME` as two segments of a path.
-ExitCode change_server(const Options& options, const std::string& socket) {
-  const auto slash = options.server.find('/');
-  std::string target = "/v1/servers/" + percent_encoded(options.server.substr(0, slash)) + '/' +
-                       percent_encoded(options.server.substr(slash + 1)) +
-                       "?action=" + options.action;
-  if (!options.argument.empty()) {
-    target += options.action == "drain" ? "&timeout=" : "&weight=";
-    target += percent_encoded(options.argument);
+struct ServerName {
+  std::string backend;
+  std::string server;
+};
+
+ServerName split_server(const std::string& name) {
+  const auto slash = name.find('/');
+  return {name.substr(0, slash), name.substr(slash + 1)};
+}
+
+ServerOrder order_of(const Options& options) {
+  ServerOrder order;
+  order.action = options.action;
+  if (options.action == "drain") order.timeout = options.argument;
+  if (options.action == "weight") order.weight = std::stoi(options.argument);  // 0 to 256: checked
+  return order;
+}
+
+/// Looks every so often until the drained server has no session left. No longer draining, by a
+/// reload or somebody else's order, is a no.
+ExitCode wait_until_idle(const ServerName& name, const std::string& socket) {
+  constexpr std::chrono::milliseconds kPause{200};
+  const Waiter waiter;
+  while (true) {
+    const auto answer =
+        ask(socket, "GET", "/v1/servers?backend=" + percent_encoded(name.backend), kViewLimit);
+    if (!answer) return fail_with(answer.error());
+    if (!is_success(*answer)) return fail_with(refusal(*answer));
+    const auto rows = stats::decode<std::vector<ServerRow>>(answer->body);
+    if (!rows) return misunderstood(rows.error());
+    const auto row = std::find_if(rows->begin(), rows->end(), [&](const ServerRow& each) {
+      return each.server == name.server;
+    });
+    if (row == rows->end() || row->state != "DRAIN") {
+      complain(name.backend + '/' + name.server +
+               " is not draining any more: " + (row == rows->end() ? "it is gone" : row->state));
+      return ExitCode::kNo;
+    }
+    if (row->current == 0) return ExitCode::kDone;
+    if (waiter.wait_until(Clock::now() + kPause) == Waiter::Event::kStop) return ExitCode::kNo;
   }
-  const auto answer = ask(socket, "POST", target, kActionLimit);
+}
+
+ExitCode change_server(const Options& options, const std::string& socket) {
+  const ServerName name = split_server(options.server);
+  const std::string target =
+      "/v1/servers/" + percent_encoded(name.backend) + '/' + percent_encoded(name.server);
+  const auto answer = ask(socket, "POST", target, kActionLimit, stats::encode(order_of(options)));
   if (!answer) return fail_with(answer.error());
+  if (options.json) print(answer->body);
   if (!is_success(*answer)) return fail_with(refusal(*answer));
-  print(answer->body);
-  return ExitCode::kDone;
+  const auto outcome = stats::decode<ServerOutcome>(answer->body);
+  if (!outcome) return misunderstood(outcome.error());
+  if (!options.json) print(printable(outcome->summary) + '\n');
+  return options.wait ? wait_until_idle(name, socket) : ExitCode::kDone;
 }
 
 }  // namespace

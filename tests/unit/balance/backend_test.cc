@@ -215,6 +215,47 @@ TEST_P(EveryPolicy, WorkersPickWhileHealthChanges) {
   EXPECT_EQ(backend.backend().state().sessions().value(), 0U);
 }
 
+TEST_P(EveryPolicy, OrdersActOnTheNextPickOfEveryWorker) {
+  TestBackend backend(GetParam(), servers_of_weights({1, 1, 1}),
+                      {.all_down = WhenAllDown::kTryAnyway}, 2);
+  EXPECT_EQ(names_picked(backend), (std::set<std::string>{"a", "b", "c"}));
+  backend.server("a").set_orders({Order::kDrain, {}}, {});
+  backend.server("b").set_orders({Order::kMaintenance, {}}, {});
+  for (std::uint32_t worker = 0; worker < 2; ++worker) EXPECT_EQ(backend.picks(4, worker), "cccc");
+  backend.set_down("c");
+  EXPECT_EQ(names_picked(backend), std::set<std::string>{"c"}) << "an order outdoes all_down";
+  backend.set_up("c");
+  backend.server("a").set_orders({}, {});
+  EXPECT_EQ(names_picked(backend), (std::set<std::string>{"a", "c"}));
+}
+
+TEST_P(EveryPolicy, AStandbyStepsInForADrainedServer) {
+  TestBackend backend(GetParam(), {{"a"}, {.name = "p", .is_passive = true}});
+  backend.server("a").set_orders({Order::kDrain, {}}, {});
+  EXPECT_EQ(backend.pick(), "p");
+  backend.server("a").set_orders({}, {});
+  EXPECT_EQ(backend.pick(), "a");
+}
+
+TEST_P(EveryPolicy, AWeightOrderedAtRunTimeCounts) {
+  TestBackend backend(GetParam(), servers_of_weights({1, 1, 0}));
+  const auto set_weight = [&](const std::string& name, std::optional<std::uint16_t> weight) {
+    backend.server(name).set_orders({Order::kReady, weight}, {});
+    backend.backend().rebuild();
+  };
+  set_weight("a", 0);
+  EXPECT_EQ(names_picked(backend), std::set<std::string>{"b"});
+  set_weight("c", 255);
+  auto counts = backend.spread(2560);
+  EXPECT_EQ(counts.count("a"), 0U);
+  EXPECT_NEAR(counts["c"], 2550, 15);
+  set_weight("a", std::nullopt);
+  set_weight("c", std::nullopt);
+  counts = backend.spread(2000);
+  EXPECT_EQ(counts.count("c"), 0U);
+  EXPECT_NEAR(counts["a"], 1000, 150);
+}
+
 INSTANTIATE_TEST_SUITE_P(Balance, EveryPolicy,
                          testing::Values("round_robin", "least_connections", "random",
                                          "source_hash"));

@@ -114,6 +114,8 @@ TEST(Health, ShowsEachStepOfAFallAndARise) {
 
 TEST(Health, StandbyIsShownForAnIdleServerThatIsUp) {
   EXPECT_EQ(to_string(HealthStatus{}, Duty::kStandby), "STANDBY");
+  EXPECT_EQ(to_string(HealthStatus{}, Duty::kStandby, Order::kDrain), "DRAIN");
+  EXPECT_EQ(to_string(HealthStatus{}, Duty::kServing, Order::kMaintenance), "MAINT");
   EXPECT_EQ(to_string(after({}, {kSuccess}).status(), Duty::kStandby), "STANDBY");
   EXPECT_EQ(to_string(after({}, {kSuccess, kFailure}).status(), Duty::kStandby), "STANDBY");
   EXPECT_EQ(to_string(after({}, {kFailure}).status(), Duty::kStandby), "DOWN");

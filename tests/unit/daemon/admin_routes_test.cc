@@ -175,8 +175,37 @@ TEST_F(AdminRoutes, KillTheSessionsOfAServer) {
   EXPECT_EQ(source_.sessions_.size(), 2U);
 }
 
-TEST_F(AdminRoutes, ServerActionsAreNotThereYet) {
-  expect_refused("POST", "/v1/servers/shop/app1", 501, "not supported yet");
+TEST_F(AdminRoutes, OrdersAboutAServer) {
+  const auto order = [this](const std::string& body) {
+    std::optional<AdminAnswer> got;
+    route(source_, {"POST", "/v1/servers/shop/app1", AdminAccess::kFull, body},
+          [&](AdminAnswer answer) { got = std::move(answer); });
+    return got.value_or(AdminAnswer{});
+  };
+  const AdminAnswer answer = order(R"({"action":"drain","timeout":"30s"})");
+  EXPECT_EQ(answer.status, 200U);
+  EXPECT_THAT(answer.body, HasSubstr(R"("state":"DRAIN","weight":1,"current":1,"until":)"
+                                     R"("the next reload")"));
+  EXPECT_EQ(order(R"({"action":"drain"})").status, 200U);
+  EXPECT_EQ(order(R"({"action":"ready"})").status, 200U);
+  EXPECT_EQ(order(R"({"action":"maintenance"})").status, 200U);
+  EXPECT_EQ(order(R"({"action":"weight","weight":256})").status, 200U);
+  ASSERT_EQ(source_.commands_.size(), 5U);
+  EXPECT_EQ(source_.commands_[0].action, ServerAction::kDrain);
+  EXPECT_EQ(source_.commands_[0].timeout, std::chrono::seconds(30));
+  EXPECT_EQ(source_.commands_[1].timeout, std::nullopt);
+  EXPECT_EQ(source_.commands_[2].action, ServerAction::kReady);
+  EXPECT_EQ(source_.commands_[3].action, ServerAction::kMaintenance);
+  EXPECT_EQ(source_.commands_[4].weight, 256);
+
+  for (const char* body :
+       {"", "{", "[]", "{}", R"({"action":"explode"})", R"({"action":"drain","timeout":"30"})",
+        R"({"action":"ready","timeout":"30s"})", R"({"action":"weight"})",
+        R"({"action":"weight","weight":257})", R"({"action":"weight","weight":-2})",
+        R"({"action":"ready","weight":1})", R"({"action":"drain","timeuot":"30s"})"}) {
+    EXPECT_EQ(order(body).status, 400U) << body;
+  }
+  EXPECT_EQ(source_.commands_.size(), 5U);
   expect_refused("POST", "/v1/servers/shop/nope", 404,
                  "no server \"nope\" in backend \"shop\": `lbstat servers shop` lists them");
 }

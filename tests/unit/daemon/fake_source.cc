@@ -164,6 +164,25 @@ void FakeSource::kill_server_sessions(std::string backend, std::string server, K
   });
 }
 
+ServerOutcome FakeSource::change_server(const ServerCommand& command) {
+  commands_.push_back(command);
+  for (ServerRow& row : metrics_.servers) {
+    if (row.backend != command.backend || row.server != command.server) continue;
+    if (command.action == ServerAction::kDrain) row.state = "DRAIN";
+    if (command.action == ServerAction::kReady) row.state = "UP";
+    if (command.action == ServerAction::kMaintenance) row.state = "MAINT";
+    if (command.action == ServerAction::kWeight) row.weight = command.weight;
+    return {row.backend,
+            row.server,
+            row.state,
+            row.weight,
+            row.current,
+            "the next reload",
+            row.backend + '/' + row.server + ": " + row.state + "; until the next reload"};
+  }
+  return {};
+}
+
 void FakeSource::release() {
   while (!held_.empty()) {
     const auto call = std::move(held_.front());

@@ -30,6 +30,8 @@ class FakeSource : public AdminSource {
   void kill_session(std::uint64_t id, KillCallback done) override;
   void kill_server_sessions(std::string backend, std::string server, KillCallback done) override;
 
+  [[nodiscard]] ServerOutcome change_server(const ServerCommand& command) override;
+
   /// Answers the calls that were held back, in their order.
   void release();
 
@@ -37,7 +39,8 @@ class FakeSource : public AdminSource {
   Health health_{true, "ok"};
   std::vector<SessionRow> sessions_;
   ReloadOutcome reload_;
-  bool hold_ = false;  ///< keep asynchronous answers until release()
+  std::vector<ServerCommand> commands_;  ///< taken
+  bool hold_ = false;                    ///< keep asynchronous answers until release()
   std::deque<std::function<void()>> held_;
 
  private:

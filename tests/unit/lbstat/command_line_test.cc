@@ -83,6 +83,7 @@ TEST(CommandLine, Actions) {
   EXPECT_EQ(drain.server, "shop/a");
   EXPECT_EQ(drain.action, "drain");
   EXPECT_EQ(drain.argument, "30s");
+  EXPECT_TRUE(drain.wait);
   const Options weight = good({"server", "shop/a", "weight", "5"});
   EXPECT_EQ(weight.action, "weight");
   EXPECT_EQ(weight.argument, "5");

@@ -213,11 +213,17 @@ TEST_F(MainTest, KillSaysHowMany) {
   EXPECT_EQ(run({"kill", "--json", "13"}).out, "{\"killed\":1}\n");
 }
 
-TEST_F(MainTest, ServerActionsSaySoWhileTheyAreMissing) {
+TEST_F(MainTest, ServerActionsSayWhatTheyCameTo) {
   serve();
-  const Ended ended = run({"server", "shop/app1", "weight", "3"});
-  EXPECT_EQ(ended.status, 1);
-  EXPECT_EQ(ended.err, "lbstat: not supported yet\n");
+  EXPECT_EQ(run({"server", "shop/app1", "drain", "--timeout", "30s"}).out,
+            "shop/app1: DRAIN; until the next reload\n");
+  EXPECT_EQ(run({"server", "shop/app1", "maintenance"}).out,
+            "shop/app1: MAINT; until the next reload\n");
+  EXPECT_EQ(run({"server", "shop/app1", "ready"}).out, "shop/app1: UP; until the next reload\n");
+  EXPECT_THAT(run({"--json", "server", "shop/app1", "weight", "3"}).out, HasSubstr("\"weight\":3"));
+  const Ended refused = run({"server", "shop/app1", "drain", "--timeout", "30"});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_EQ(refused.err, "lbstat: timeout: `30` has no unit; write 30s or 30ms\n");
 }
 
 TEST_F(MainTest, ACutListIsTold) {
