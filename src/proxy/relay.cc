@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "proxy/socket_errors.h"
+
 namespace sluice::proxy {
 namespace {
 
@@ -19,28 +21,6 @@ constexpr unsigned kQuietTurn = 4;
 /// A direction that was demoted before must show a longer run to be promoted again; the shift stops
 /// here.
 constexpr std::uint8_t kMaxBackoff = 6;
-
-bool is_retry(int error) noexcept {
-  return error == EAGAIN || error == EINTR;
-}
-
-/// The other end is gone or out of reach: what networks do. Anything else is unexpected.
-bool is_loss(int error) noexcept {
-  switch (error) {
-    case EPIPE:
-    case ECONNRESET:
-    case ECONNABORTED:
-    case ETIMEDOUT:
-    case EHOSTUNREACH:
-    case EHOSTDOWN:
-    case ENETUNREACH:
-    case ENETDOWN:
-    case ENETRESET:
-      return true;
-    default:
-      return false;
-  }
-}
 
 }  // namespace
 

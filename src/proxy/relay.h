@@ -43,6 +43,7 @@
 namespace sluice::proxy {
 
 class Relay;
+struct SecureContext;
 
 /// What all relays of a worker share.
 struct RelayContext {
@@ -55,6 +56,7 @@ struct RelayContext {
   stats::Counter shortages;                ///< receives that found no buffer
   base::IntrusiveList<Direction> starved;  ///< resumed at the end of a turn that has buffers again
   base::Slab<Relay> relays{};
+  SecureContext* secure = nullptr;  ///< null: no TLS here
 
   /// End of turn: refills the ring and lets starved directions receive again.
   void end_turn() noexcept;

@@ -26,6 +26,11 @@ bool is_flushed(const RelayState& state) noexcept {
   return state.sink_failed || (state.held == 0 && !state.is_sending);
 }
 
+/// A TLS sink that is closed without close_notify takes the end for a cut.
+bool is_over(const RelayState& state) noexcept {
+  return has_delivered(state) && (state.sink_shut || !state.must_tell_end);
+}
+
 CloseReason closed_by(Side side) noexcept {
   return side == Side::kServer ? CloseReason::kServerClosed : CloseReason::kClientClosed;
 }
@@ -71,7 +76,7 @@ Judgement judge(const RelayState& upstream, const RelayState& downstream, Side f
   if (downstream.sink_failed && has_delivered(upstream)) {
     return {Verdict::kFinish, {CloseReason::kClientClosed, Side::kClient}};
   }
-  if (has_delivered(upstream) && has_delivered(downstream)) {
+  if (is_over(upstream) && is_over(downstream)) {
     return {Verdict::kFinish, {closed_by(first_end), first_end}};
   }
   if (has_delivered(upstream) && !upstream.sink_shut) return {Verdict::kPassEndUpstream, {}};

@@ -30,6 +30,7 @@ struct RelayState {
   bool sink_failed = false;    ///< nothing can be written any more
   bool is_broken = false;      ///< an error that nobody expected
   bool sink_shut = false;      ///< the end has been passed on
+  bool must_tell_end = false;  ///< the sink is to be told of the end even where both have ended
   std::uint32_t chunks = 0;    ///< copy: buffers that hold them
   std::uint32_t held = 0;      ///< bytes taken from the source that the sink has not taken yet
 };

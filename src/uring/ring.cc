@@ -91,12 +91,12 @@ void Ring::receive(Completion& op, int fd, std::span<std::byte> into) noexcept {
   io_uring_sqe_set_data(&entry, &op);
 }
 
-void Ring::receive_messages(Completion& op, int fd, msghdr& shape,
-                            std::uint16_t buffer_group) noexcept {
+void Ring::receive_buffered(Completion& op, int fd, std::uint16_t buffer_group,
+                            std::uint32_t limit) noexcept {
   io_uring_sqe& entry = next_entry(&op);
-  // MSG_TRUNC in `flags` of what arrives tells of a datagram that did not fit.
-  io_uring_prep_recvmsg_multishot(&entry, fd, &shape, 0);
+  io_uring_prep_recv(&entry, fd, nullptr, limit, 0);
   entry.flags |= IOSQE_BUFFER_SELECT;
+  entry.ioprio |= IORING_RECVSEND_POLL_FIRST;
   entry.buf_group = buffer_group;
   io_uring_sqe_set_data(&entry, &op);
 }

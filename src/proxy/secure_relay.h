@@ -1,0 +1,155 @@
+// One direction of a session of which at least one socket speaks TLS in the user gear: bytes are
+// received into a buffer, opened there, sealed straight into a second one, and sent.
+//
+//     source --> [ in: ciphertext | plaintext ] --seal--> [ out ] --> sink (TLS)
+//                                     `-------------------------> sink (plain)
+//
+// One step after the other until one has to wait (`step()`): what is ready to be sent goes first,
+// then what has to be said to the sink beside data, then sealing, opening, receiving. So a
+// direction that cannot write does not read, and holds at most one buffer of each side.
+//
+// Waiting for the source costs no buffer: a quiet direction waits with a one-shot receive into the
+// worker's shared buffers, so a small message costs one send(2) and its share of the ring's calls.
+// One that moves bulk waits for readability and receives into a large buffer of its own until the
+// source is dry or the turn's budget is used up.
+//
+// Ends: close_notify ends the source, whatever comes behind it; a FIN without it does too, and
+// counts as truncation, which is passed on as such to a TLS sink (no close_notify). A reset, a
+// fatal alert or a refused record fails it. Thread: its worker's. Limits: one buffer of each kind
+// (record_buffers.h), a prefix, one chunk.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/intrusive_list.h"
+#include "base/slab.h"
+#include "proxy/direction.h"
+#include "proxy/record_buffers.h"
+#include "proxy/relay.h"
+#include "proxy/secure_leg.h"
+#include "tls/aead.h"
+#include "uring/completion.h"
+
+namespace sluice::proxy {
+
+class SecureRelay;
+
+/// What all of a worker's TLS directions in the user gear share.
+struct SecureContext {
+  SecureContext(RelayContext& relay_in, tls::Aead aead_in, RecordBuffers::Limits limits)
+      : relay(relay_in), aead(std::move(aead_in)), buffers(limits) {}
+
+  RelayContext& relay;
+  tls::Aead aead;
+  RecordBuffers buffers;
+  stats::Counter truncations;  ///< ends without close_notify
+  stats::Counter refusals;     ///< connections ended for a record that must not be
+  stats::Counter key_updates;
+  base::IntrusiveList<Direction> starved;  ///< wait for a buffer
+  base::Slab<SecureRelay> relays{};
+
+  /// End of turn: lets starved directions go on.
+  void end_turn() noexcept;
+};
+
+class SecureRelay final : public Direction {
+ public:
+  /// One-way bytes after which a direction counts as bulk.
+  static constexpr std::uint64_t kBulkAfter = std::uint64_t{64} * 1024;
+  /// Bytes it receives in one turn before others get theirs.
+  static constexpr std::uint32_t kTurnBudget = 2 * 1024 * 1024;
+
+  /// The socket speaks plaintext where the leg is null.
+  struct Legs {
+    SecureLeg* source;
+    SecureLeg* sink;
+  };
+
+  SecureRelay(SecureContext& context, RelayHost& host, Run& run, DirectionEnds ends,
+              Legs legs) noexcept;
+  /// Must be quiet.
+  ~SecureRelay();
+
+  void begin_with(ByteString prefix) noexcept override;
+  void advance() noexcept override;
+  void stop() noexcept override;
+  [[nodiscard]] bool is_quiet() const noexcept override {
+    return !receive_.is_in_flight() && !send_.is_in_flight();
+  }
+  void pass_end() noexcept override;
+  void release() noexcept override { context_.relays.destroy(*this); }
+
+ private:
+  /// Received before there was a direction, and not used up yet.
+  struct Prefix {
+    ByteString bytes;
+    std::size_t used = 0;
+  };
+  /// Whether there is another step to take.
+  enum class Go : std::uint8_t { kOn, kWait };
+
+  Go step() noexcept;
+  Go flush() noexcept;
+  Go wait_for_sink() noexcept;
+  Go seal_output() noexcept;
+  Go seal_plaintext() noexcept;
+  Go open() noexcept;
+  Go receive() noexcept;
+  Go take_in(std::span<const std::byte> bytes, std::size_t& used) noexcept;
+  Go take_prefix() noexcept;
+  Go take_chunk() noexcept;
+  Go receive_now() noexcept;
+  Go wait_for_source() noexcept;
+  Go starve() noexcept;
+
+  void on_receive(uring::Outcome outcome) noexcept;
+  void on_send(uring::Outcome outcome) noexcept;
+  void on_receive_failed(int error) noexcept;
+
+  [[nodiscard]] std::int64_t send_some() noexcept;
+  void note_sent(std::uint32_t count) noexcept;
+  void use_pieces(std::uint32_t count) noexcept;
+  [[nodiscard]] bool get_room() noexcept;
+  [[nodiscard]] bool get_out() noexcept;
+  [[nodiscard]] std::uint32_t receive_limit() const noexcept;
+  void park() noexcept;
+  void move_in(RecordBuffer* to) noexcept;
+  void end_source() noexcept;
+  void fail_source() noexcept;
+  void fail_sink(int error) noexcept;
+  void break_off() noexcept;
+  void drop_held() noexcept;
+  void give_back_empty() noexcept;
+  void count_held() noexcept;
+
+  [[nodiscard]] bool is_source_over() const noexcept {
+    return state_.source_ended || state_.source_failed;
+  }
+  [[nodiscard]] bool has_plaintext() const noexcept {
+    return in_ != nullptr && !in_->pieces.is_empty();
+  }
+  [[nodiscard]] bool has_ciphertext() const noexcept {
+    return in_ != nullptr && in_->begin != in_->end;
+  }
+  [[nodiscard]] bool is_bulk() const noexcept {
+    return run_.speaker == this && run_.bytes >= kBulkAfter;
+  }
+
+  SecureContext& context_;
+  Legs legs_;
+  RecordBuffer* in_ = nullptr;
+  RecordBuffer* out_ = nullptr;
+  std::unique_ptr<Prefix> prefix_;
+  std::uint32_t turn_left_ = 0;
+  std::uint16_t chunk_ = ChunkQueue::kNone;  ///< received, not yet taken in
+  bool is_readable_ = false;                 ///< a receive is likely to give something at once
+  bool needs_more_ = false;                  ///< `in_` holds no whole record
+  bool is_polling_ = false;                  ///< the wait for the source is one for readability
+  bool is_advancing_ = false;
+  uring::Op<&SecureRelay::on_receive> receive_{*this};
+  uring::Op<&SecureRelay::on_send> send_{*this};
+};
+
+}  // namespace sluice::proxy
