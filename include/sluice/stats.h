@@ -155,7 +155,16 @@ struct WorkerRow {
   std::uint64_t pipe_shortages = 0;    ///< promotions that went on copying for want of a pipe
   std::uint64_t promotions = 0;        ///< directions that went from copy to splice
   std::uint64_t demotions = 0;
-  std::uint64_t log_drops = 0;  ///< session log lines lost because the log could not keep up
+  std::uint64_t log_drops = 0;         ///< session log lines lost because the log could not keep up
+  std::uint64_t udp_datagrams_in = 0;  ///< from clients
+  std::uint64_t udp_datagrams_out = 0;  ///< from servers
+  std::uint64_t udp_flows_evicted = 0;  ///< ended early to make room for newer ones
+  std::uint64_t udp_refusals = 0;       ///< "port unreachable" from servers
+  std::uint64_t udp_overflowed = 0;     ///< datagrams the kernel had no room for
+  std::uint64_t udp_without_flow = 0;   ///< datagrams dropped: their client could not have a flow
+  std::uint64_t udp_oversize = 0;       ///< datagrams dropped: too long for the way on
+  std::uint64_t udp_unsent = 0;         ///< datagrams dropped: no room to send, no route, refused
+  std::uint64_t udp_shortages = 0;      ///< receives that found no buffer and waited for one
 };
 
 struct Status {

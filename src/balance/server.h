@@ -70,6 +70,9 @@ class BackendState {
   /// Sessions on all of its servers, and the most there were at once.
   [[nodiscard]] const stats::SharedGauge& sessions() const noexcept { return sessions_; }
 
+  /// UDP flows among them, which have a limit of their own.
+  [[nodiscard]] stats::SharedGauge& flows() noexcept { return flows_; }
+
   /// Grows whenever a server of this backend starts or stops to be up or gets other orders. Whoever
   /// has read a number here sees at least the health that was published before it.
   [[nodiscard]] std::uint64_t changes() const noexcept {
@@ -91,6 +94,7 @@ class BackendState {
   std::string name_;
   ServerWatcher* watcher_;
   alignas(64) stats::SharedGauge sessions_;
+  stats::SharedGauge flows_;
 };
 
 /// The live state of one server.

@@ -40,7 +40,7 @@ constexpr Unsupported<Config> kGlobals[] = {
 };
 
 constexpr Unsupported<F> kFrontends[] = {
-    {{"protocol"}, differs<&F::protocol>},
+    {{"protocol"}, [](const F& frontend) { return frontend.protocol == Protocol::kHttp; }},
     {{"routes"}, differs<&F::routes>},
     {{"tls"}, differs<&F::tls>},
     {{"accept_proxy_protocol"}, differs<&F::accept_proxy_protocol>},
@@ -64,7 +64,6 @@ constexpr Unsupported<B> kBackends[] = {
     {{"timeouts", "queue"}, differs<&B::timeouts, &BackendTimeouts::queue>},
     {{"timeouts", "response"}, differs<&B::timeouts, &BackendTimeouts::response>},
     {{"outlier"}, differs<&B::outlier>},
-    {{"udp"}, differs<&B::udp>},
 };
 
 constexpr Unsupported<S> kServers[] = {
@@ -102,7 +101,7 @@ void check_listeners(Checker& checker, std::size_t frontend) {
   for (std::size_t i = 0; i < listen.size(); ++i) {
     if (listen[i].kind == ListenKind::kIp) continue;
     checker.error(make_path("frontends", frontend, "listen", i),
-                  quote(listen[i].text) + " is not supported yet: only TCP addresses are");
+                  quote(listen[i].text) + " is not supported yet: only IP addresses are");
   }
 }
 

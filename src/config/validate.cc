@@ -175,8 +175,13 @@ void apply_dependent_defaults(Config& config, const Locator& locator) {
     };
     const bool is_only_udp =
         !reached_by[i].empty() && std::all_of(reached_by[i].begin(), reached_by[i].end(), is_udp);
-    if (is_only_udp && !locator.is_given(make_path("backends", i, "all_down"))) {
+    if (!is_only_udp) continue;
+    if (!locator.is_given(make_path("backends", i, "all_down"))) {
       config.backends[i].all_down = AllDown::kTryAnyway;
+    }
+    // Few UDP servers take TCP connections: a check that was not asked for would take them down.
+    if (!locator.is_given(make_path("backends", i, "health_check"))) {
+      config.backends[i].health_check.type = HealthCheckType::kNone;
     }
   }
 }

@@ -13,7 +13,7 @@ void validate(Checker& checker);
 [[nodiscard]] std::vector<std::vector<std::size_t>> frontends_of_backends(const Config& config);
 
 /// Defaults that depend on other entries: backends that only udp frontends reach try a server even
-/// when all are down.
+/// when all are down, and are not checked.
 void apply_dependent_defaults(Config& config, const Locator& locator);
 
 }  // namespace sluice::config

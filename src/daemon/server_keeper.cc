@@ -95,7 +95,7 @@ void ServerKeeper::close_some(const std::shared_ptr<Drain>& drain) {
   const auto parts = static_cast<std::uint64_t>(drain->steps_left--);
   engine_.ask<std::uint64_t>(
       [filter = sessions_of(*drain->server), parts](WorkerLoop& loop) {
-        return loop.sessions().close_part(filter, CloseReason::kDrained, parts);
+        return loop.close_sessions(filter, CloseReason::kDrained, parts);
       },
       [this, weak = std::weak_ptr(drain)](const std::vector<std::uint64_t>& closed) {
         const auto same = weak.lock();
@@ -111,7 +111,7 @@ void ServerKeeper::close_some(const std::shared_ptr<Drain>& drain) {
 void ServerKeeper::close(const balance::ServerState& server, CloseReason reason, OnClosed done) {
   engine_.ask<std::uint64_t>(
       [filter = sessions_of(server), reason](WorkerLoop& loop) {
-        return loop.sessions().close(filter, reason);
+        return loop.close_sessions(filter, reason);
       },
       [done = std::move(done)](const std::vector<std::uint64_t>& closed) { done(sum(closed)); });
 }

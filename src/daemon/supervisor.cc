@@ -142,7 +142,7 @@ void Supervisor::stop(const std::string& why, milliseconds limit) {
 
 void Supervisor::close_sessions(CloseReason reason) {
   engine_->ask<std::uint64_t>(
-      [reason](WorkerLoop& loop) { return loop.sessions().close({}, reason); },
+      [reason](WorkerLoop& loop) { return loop.close_sessions({}, reason); },
       [this](const std::vector<std::uint64_t>& closed) {
         std::uint64_t total = 0;
         for (const std::uint64_t each : closed) total += each;

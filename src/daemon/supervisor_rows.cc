@@ -49,6 +49,18 @@ ServerRow server_row(const proxy::BackendRoute& backend, std::uint32_t index,
   return row;
 }
 
+void add_udp(const proxy::UdpNumbers& numbers, WorkerRow& row) {
+  row.udp_datagrams_in = numbers.datagrams_in.value();
+  row.udp_datagrams_out = numbers.datagrams_out.value();
+  row.udp_flows_evicted = numbers.evicted.value();
+  row.udp_refusals = numbers.refusals.value();
+  row.udp_overflowed = numbers.overflowed.value();
+  row.udp_without_flow = numbers.unflowed.value();
+  row.udp_oversize = numbers.oversize.value();
+  row.udp_unsent = numbers.unsent.value();
+  row.udp_shortages = numbers.shortages.value();
+}
+
 }  // namespace
 
 std::vector<FrontendRow> Supervisor::frontends() {
@@ -58,7 +70,7 @@ std::vector<FrontendRow> Supervisor::frontends() {
     proxy::FrontendState& state = *route->state;
     FrontendRow row;
     row.name = state.name();
-    row.protocol = "tcp";
+    row.protocol = route->protocol == proxy::FrontendProtocol::kUdp ? "udp" : "tcp";
     for (const std::string& listen : route->listen) {
       row.listen.push_back(engine_->listeners().bound(listen).to_string());
     }
@@ -145,8 +157,8 @@ std::vector<WorkerRow> Supervisor::worker_rows() {
     WorkerRow row;
     row.worker = static_cast<std::uint32_t>(rows.size());
     row.cpu = worker->cpu();
-    row.sessions = loop.session_numbers().count();
-    row.total = loop.numbers().sessions_begun.value();
+    row.sessions = loop.session_numbers().count() + loop.udp_numbers().flows.value();
+    row.total = loop.numbers().sessions_begun.value() + loop.udp_numbers().begun.value();
     row.handed_over = loop.numbers().handed_over.value();
     row.turns = loop.reactor().turns().value();
     row.accept_pauses = loop.numbers().accept_pauses.value();
@@ -158,6 +170,7 @@ std::vector<WorkerRow> Supervisor::worker_rows() {
     row.promotions = loop.relay_numbers().promotions.value();
     row.demotions = loop.relay_numbers().demotions.value();
     row.log_drops = loop.log().drops().value();
+    add_udp(loop.udp_numbers(), row);
     rows.push_back(row);
   }
   // The queue of the log itself is behind all workers: its losses are shown with the first.
@@ -168,7 +181,8 @@ std::vector<WorkerRow> Supervisor::worker_rows() {
 RateMeter::Totals Supervisor::totals() {
   RateMeter::Totals totals;
   for (const auto& worker : engine_->workers()) {
-    totals.sessions += worker->loop().numbers().sessions_begun.value();
+    const WorkerLoop& loop = worker->loop();
+    totals.sessions += loop.numbers().sessions_begun.value() + loop.udp_numbers().begun.value();
   }
   if (engine_->table() == nullptr) return totals;
   for (const auto& frontend : engine_->table()->frontends()) {
@@ -241,7 +255,7 @@ void Supervisor::sessions(SessionFilter filter, SessionsCallback done) {
   const proxy::SessionFilter wanted{std::nullopt, filter.backend, filter.server};
   engine_->ask<Answer>(
       [wanted, limit = filter.limit](WorkerLoop& loop) {
-        return Answer{loop.sessions().describe(wanted, limit), loop.sessions().count(wanted)};
+        return Answer{loop.describe_sessions(wanted, limit), loop.count_sessions(wanted)};
       },
       [limit = filter.limit, done = std::move(done)](std::vector<Answer> answers) {
         SessionList list;
@@ -258,7 +272,7 @@ void Supervisor::sessions(SessionFilter filter, SessionsCallback done) {
 
 void Supervisor::kill(const proxy::SessionFilter& filter, KillCallback done) {
   engine_->ask<std::uint64_t>(
-      [filter](WorkerLoop& loop) { return loop.sessions().close(filter, CloseReason::kKilled); },
+      [filter](WorkerLoop& loop) { return loop.close_sessions(filter, CloseReason::kKilled); },
       [done = std::move(done)](const std::vector<std::uint64_t>& killed) {
         KillOutcome outcome;
         for (const std::uint64_t each : killed) outcome.killed += each;

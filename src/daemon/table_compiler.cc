@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "balance/policy.h"
+#include "daemon/listener_set.h"
 #include "daemon/tls_compiler.h"
 
 namespace sluice::daemon {
@@ -59,6 +60,7 @@ Result<void> add_backend(const BackendConfig& config, StateRegistry& registry, T
   route->retries = config.retries;
   route->keepalive = config.keepalive ? sys::Keepalive::kOn : sys::Keepalive::kOff;
   if (auto added = tls.add_introductions(config, *route); !added) return added;
+  route->udp = {config.udp.idle, config.udp.responses, config.udp.max_flows};
   out.states.push_back(std::move(state));
   out.table->add(std::move(route));
   return {};
@@ -90,7 +92,10 @@ Result<void> add_frontend(const FrontendConfig& config, const BackendsByName& ba
   auto route = std::make_unique<proxy::FrontendRoute>();
   route->state = state.get();
   add_routes(config, backends, *route);
-  for (const ListenAddress& address : config.listen) route->listen.push_back(address.text);
+  if (config.protocol == Protocol::kUdp) route->protocol = proxy::FrontendProtocol::kUdp;
+  for (const ListenAddress& address : config.listen) {
+    route->listen.push_back(listener_name(config, address));
+  }
   if (auto added = tls.add_greeting(config, *route); !added) return added;
   out.states.push_back(std::move(state));
   out.table->add(std::move(route));

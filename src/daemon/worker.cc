@@ -40,11 +40,17 @@ void Worker::run(const Settings& settings, WorkerEvents& events,
   if (!wake.is_open()) {
     return started.set_value(fail("no descriptors left for a worker: raise LimitNOFILE"));
   }
-  // The chunk pool's memory must outlive the ring that the kernel fills it through.
+  // The pools' memory must outlive the ring that the kernel fills it through.
   auto chunks = proxy::ChunkPool::create(*ring);
   if (!chunks) return started.set_value(tl::unexpected(chunks.error()));
+  auto from_clients = proxy::DatagramPool::create(*ring, proxy::DatagramPool::Source::kClients);
+  if (!from_clients) return started.set_value(tl::unexpected(from_clients.error()));
+  auto from_servers = proxy::DatagramPool::create(*ring, proxy::DatagramPool::Source::kServers);
+  if (!from_servers) return started.set_value(tl::unexpected(from_servers.error()));
   reactor::Reactor reactor(std::move(*ring), std::move(wake));
-  WorkerLoop loop({reactor, *chunks, settings.worker, settings.pipe_limit}, events);
+  WorkerLoop loop(
+      {reactor, *chunks, {*from_clients, *from_servers}, settings.worker, settings.pipe_limit},
+      events);
   started.set_value(Started{&loop, cpu});
   loop.run();
   may_end_.acquire();  // the letter that ended the loop may still be on its way out of post()

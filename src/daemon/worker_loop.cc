@@ -1,6 +1,7 @@
 #include "daemon/worker_loop.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/assert.h"
 
@@ -37,6 +38,18 @@ struct WorkerLoop::HandOver final : reactor::Letter {
   sys::Fd client;
 };
 
+/// Another worker has no room for a flow of this backend and holds fewer than its share.
+struct WorkerLoop::RoomWish final : reactor::Letter {
+  RoomWish(WorkerLoop& receiver_in, std::string backend_in, std::uint64_t share_in)
+      : receiver(receiver_in), backend(std::move(backend_in)), share(share_in) {}
+
+  void deliver() noexcept override { receiver.udp_.flows().give_room(backend, share); }
+
+  WorkerLoop& receiver;
+  std::string backend;
+  std::uint64_t share;
+};
+
 WorkerLoop::Door::Door(WorkerLoop& loop, NewListener added)
     : listener(loop.reactor_, loop, std::move(added.name), std::move(added.fd),
                loop.numbers_.accept_pauses) {}
@@ -49,7 +62,8 @@ WorkerLoop::WorkerLoop(Parts parts, WorkerEvents& events)
       relay_{reactor_, chunks_, pipes_, true, {}, {}, {}, {}},
       pins_(*this),
       log_(kLogRecords),
-      sessions_(relay_, pins_, log_, parts.worker) {}
+      sessions_(relay_, pins_, log_, parts.worker),
+      udp_(reactor_, parts.datagrams, sessions_, *this) {}
 
 void WorkerLoop::set_options(const Options& options) noexcept {
   relay_.is_splice_allowed = options.is_splice_allowed;
@@ -70,8 +84,13 @@ void WorkerLoop::take_table(proxy::RouteTable& table, std::vector<NewListener> a
   pins_.swap(table);
   generation_.store(table.generation(), std::memory_order_release);
   for (NewListener& listener : added) {
-    doors_.emplace_back(*this, std::move(listener));
+    if (listener.transport == Transport::kUdp) {
+      udp_.add(std::move(listener.name), std::move(listener.fd), *listener.flows);
+    } else {
+      doors_.emplace_back(*this, std::move(listener));
+    }
   }
+  udp_.take_table(table);
   for (Door& door : doors_) {
     if (door.held == nullptr) door.route = table.find_listener(door.listener.name());
   }
@@ -101,6 +120,7 @@ void WorkerLoop::stop_accepting() noexcept {
   is_stopping_ = true;
   generation_.store(0, std::memory_order_release);
   for (auto door = doors_.begin(); door != doors_.end();) close_door(*door++);
+  udp_.stop_accepting();
 }
 
 std::list<WorkerLoop::Door>::iterator WorkerLoop::place_of(
@@ -153,9 +173,29 @@ WorkerLoop* WorkerLoop::less_busy_loop() noexcept {
   return ours > fewest + std::max(kClearlyBusier, fewest / 10) ? least : nullptr;
 }
 
+std::uint64_t WorkerLoop::all_sessions() const noexcept {
+  std::uint64_t sessions = load() + udp_numbers().flows.value();
+  for (const WorkerLoop* sibling : siblings_) {
+    sessions += sibling->load() + sibling->udp_numbers().flows.value();
+  }
+  return sessions;
+}
+
+bool WorkerLoop::has_room() const noexcept {
+  return all_sessions() < session_limit_;
+}
+
+void WorkerLoop::ask_others(const std::string& backend, std::uint64_t share) noexcept {
+  if (siblings_.empty()) return;
+  WorkerLoop* busiest = *std::max_element(
+      siblings_.begin(), siblings_.end(), [](const WorkerLoop* left, const WorkerLoop* right) {
+        return left->udp_numbers().flows.value() < right->udp_numbers().flows.value();
+      });
+  busiest->mailbox().post(std::make_unique<RoomWish>(*busiest, backend, share));
+}
+
 proxy::AcceptMode WorkerLoop::accept_mode() const noexcept {
-  std::uint64_t sessions = load();
-  for (const WorkerLoop* sibling : siblings_) sessions += sibling->load();
+  const std::uint64_t sessions = all_sessions();
   if (sessions >= session_limit_) return proxy::AcceptMode::kNone;
   // Every worker may take its whole queue in one turn before anybody counts again.
   const std::uint64_t one_turn = listen_backlog_ * (siblings_.size() + 1);
@@ -172,17 +212,39 @@ void WorkerLoop::keep_to_limit() noexcept {
   }
 }
 
+// --- Sessions and flows ---
+
+std::uint64_t WorkerLoop::close_sessions(const proxy::SessionFilter& filter, CloseReason reason,
+                                         std::uint64_t parts) noexcept {
+  return sessions_.close_part(filter, reason, parts) +
+         udp_.flows().close_part(filter, reason, parts);
+}
+
+std::vector<SessionRow> WorkerLoop::describe_sessions(const proxy::SessionFilter& filter,
+                                                      std::size_t limit) {
+  std::vector<SessionRow> rows = sessions_.describe(filter, limit);
+  std::vector<SessionRow> flows = udp_.flows().describe(filter, limit);
+  std::move(flows.begin(), flows.end(), std::back_inserter(rows));
+  return rows;
+}
+
+std::uint64_t WorkerLoop::count_sessions(const proxy::SessionFilter& filter) noexcept {
+  return sessions_.count(filter) + udp_.flows().count(filter);
+}
+
 // --- Turns ---
 
 void WorkerLoop::on_turn_end() noexcept {
   relay_.end_turn();
+  udp_.end_turn();
   closed_doors_.clear();
   keep_to_limit();
   numbers_.buffers_in_use.set(chunks_.held());
   if (log_.has_records() && !is_log_told_.exchange(true)) {
     events_.on_log_ready();
   }
-  if (is_stopping_ && !is_drain_told_ && doors_.empty() && sessions_.count() == 0) {
+  if (is_stopping_ && !is_drain_told_ && doors_.empty() && sessions_.count() == 0 &&
+      udp_.is_idle()) {
     is_drain_told_ = true;
     events_.on_drained();
   }

@@ -19,6 +19,7 @@
 #include "proxy/session_log.h"
 #include "proxy/session_set.h"
 #include "proxy/table_pins.h"
+#include "proxy/udp_service.h"
 #include "reactor/reactor.h"
 #include "stats/counters.h"
 
@@ -39,11 +40,15 @@ class WorkerEvents {
   ~WorkerEvents() = default;
 };
 
+enum class Transport : std::uint8_t { kTcp, kUdp };
+
 /// A listening socket on its way to a worker, under the name that the configuration gives the
 /// address.
 struct NewListener {
   std::string name;
   sys::Fd fd;
+  Transport transport = Transport::kTcp;
+  stats::SharedGauge* flows = nullptr;  ///< of a UDP address, on all workers; outlives them
 };
 
 /// Numbers that the loop writes at the end of a turn and anybody reads.
@@ -56,11 +61,13 @@ struct WorkerNumbers {
 
 class WorkerLoop final : private reactor::TurnEnd,
                          private proxy::TableReturn,
-                         private proxy::ListenerOwner {
+                         private proxy::ListenerOwner,
+                         private proxy::FlowRoom {
  public:
   struct Parts {
     reactor::Reactor& reactor;
     proxy::ChunkPool& chunks;
+    proxy::UdpService::Pools datagrams;
     std::uint32_t worker;
     std::size_t pipe_limit;
   };
@@ -86,7 +93,13 @@ class WorkerLoop final : private reactor::TurnEnd,
   /// Closes the listeners; on_drained() follows when the last session has ended.
   void stop_accepting() noexcept;
 
-  [[nodiscard]] proxy::SessionSet& sessions() noexcept { return sessions_; }
+  // Sessions and UDP flows alike.
+  /// One of `parts` of those that match, the oldest; gives how many.
+  std::uint64_t close_sessions(const proxy::SessionFilter& filter, CloseReason reason,
+                               std::uint64_t parts = 1) noexcept;
+  [[nodiscard]] std::vector<SessionRow> describe_sessions(const proxy::SessionFilter& filter,
+                                                          std::size_t limit);
+  [[nodiscard]] std::uint64_t count_sessions(const proxy::SessionFilter& filter) noexcept;
 
   /// Loops that may take connections from this one; they live as long. Before the first table.
   void set_siblings(std::vector<WorkerLoop*> siblings) { siblings_ = std::move(siblings); }
@@ -98,6 +111,7 @@ class WorkerLoop final : private reactor::TurnEnd,
   [[nodiscard]] const proxy::RelayContext& relay_numbers() const noexcept { return relay_; }
   [[nodiscard]] const proxy::PipePool& pipe_numbers() const noexcept { return pipes_; }
   [[nodiscard]] const WorkerNumbers& numbers() const noexcept { return numbers_; }
+  [[nodiscard]] const proxy::UdpNumbers& udp_numbers() const noexcept { return udp_.numbers(); }
   /// Sessions, and connections on their way here from other workers.
   [[nodiscard]] std::uint64_t load() const noexcept {
     return sessions_.count() + arriving_.load(std::memory_order_relaxed);
@@ -120,16 +134,20 @@ class WorkerLoop final : private reactor::TurnEnd,
     proxy::TablePin* held = nullptr;  ///< while it closes
   };
   struct HandOver;
+  struct RoomWish;
 
   void on_turn_end() noexcept override;
   void on_table_returned(proxy::RouteTable& table) noexcept override;
   void on_connection(proxy::Listener& listener, sys::Fd client) noexcept override;
   void on_listener_closed(proxy::Listener& listener) noexcept override;
+  [[nodiscard]] bool has_room() const noexcept override;
+  void ask_others(const std::string& backend, std::uint64_t share) noexcept override;
 
   void close_door(Door& door) noexcept;
   void begin_session(Door& door, sys::Fd client) noexcept;
   [[nodiscard]] WorkerLoop* less_busy_loop() noexcept;
   [[nodiscard]] proxy::AcceptMode accept_mode() const noexcept;
+  [[nodiscard]] std::uint64_t all_sessions() const noexcept;
   void keep_to_limit() noexcept;
   void on_recheck() noexcept {}  // the turn that it makes looks again
   [[nodiscard]] std::list<Door>::iterator place_of(const proxy::Listener& listener) noexcept;
@@ -143,6 +161,7 @@ class WorkerLoop final : private reactor::TurnEnd,
   proxy::TablePins pins_;
   proxy::SessionLog log_;
   proxy::SessionSet sessions_;
+  proxy::UdpService udp_;
   std::list<Door> doors_;
   std::list<Door>
       closed_doors_;  ///< freed at the end of the turn, when no caller of theirs is on the stack

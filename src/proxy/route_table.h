@@ -26,6 +26,13 @@
 
 namespace sluice::proxy {
 
+/// What holds for a backend's UDP flows.
+struct UdpRules {
+  base::milliseconds idle{0};   ///< a flow ends after so long without a datagram
+  std::uint32_t responses = 0;  ///< and when each of the client's has had so many; 0 = no limit
+  std::uint32_t max_flows = 1;  ///< of all workers together
+};
+
 /// When a server is spoken to in TLS.
 enum class TlsToServer : std::uint8_t {
   kNever,      ///< `ssl_offload: true`
@@ -49,16 +56,20 @@ struct BackendRoute {
   base::milliseconds half_closed_timeout{0};
   std::uint32_t retries = 0;
   sys::Keepalive keepalive = sys::Keepalive::kOn;
+  UdpRules udp;
 };
+
+enum class FrontendProtocol : std::uint8_t { kTcp, kUdp };
 
 /// A frontend as its listeners use it.
 struct FrontendRoute {
+  FrontendProtocol protocol = FrontendProtocol::kTcp;
   FrontendState* state = nullptr;
   BackendRoute* backend = nullptr;  ///< the default; without one, the first route's
   bool has_default = true;
   bool terminates_tls = false;
   StageSequence greeting;           ///< what comes first on a client's connection
-  std::vector<std::string> listen;  ///< addresses as written, the names of its listeners
+  std::vector<std::string> listen;  ///< names of its listeners (daemon::listener_name)
   tls::ServerNames names;           ///< lead to an index of `routes`
   std::vector<BackendRoute*> routes;
 

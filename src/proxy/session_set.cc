@@ -4,18 +4,26 @@
 
 namespace sluice::proxy {
 
+bool SessionFilter::matches(std::uint64_t session, const balance::BackendState& in,
+                            const balance::ServerState* of) const noexcept {
+  if (id && session != *id) return false;
+  if (!backend.empty() && in.name() != backend) return false;
+  return server.empty() || (of != nullptr && of->name() == server);
+}
+
 bool SessionFilter::matches(const Session& session) const noexcept {
-  if (id && session.id() != *id) return false;
-  if (!backend.empty() && session.backend().name() != backend) return false;
-  if (server.empty()) return true;
-  return session.server() != nullptr && session.server()->name() == server;
+  return matches(session.id(), session.backend(), session.server());
 }
 
 SessionSet::SessionSet(RelayContext& relay, TablePins& pins, SessionLog& log, std::uint32_t worker)
     : context_{relay, pins, *this, worker, true, log, {}, {}, {}} {}
 
+std::uint64_t SessionSet::next_id() noexcept {
+  return (++serial_ << 16) | (context_.worker & 0xffff);
+}
+
 void SessionSet::begin(sys::Fd client, TablePin& pin, FrontendRoute& frontend) {
-  const std::uint64_t id = (++serial_ << 16) | (context_.worker & 0xffff);
+  const std::uint64_t id = next_id();
   Session& session = slab_.make(context_, id, std::move(client), pin, frontend);
   sessions_.push_back(session);
   count_.store(slab_.size(), std::memory_order_relaxed);

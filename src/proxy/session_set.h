@@ -23,6 +23,9 @@ struct SessionFilter {
   std::string server;
 
   [[nodiscard]] bool matches(const Session& session) const noexcept;
+  /// `of` is null where the session has no server yet.
+  [[nodiscard]] bool matches(std::uint64_t session, const balance::BackendState& in,
+                             const balance::ServerState* of) const noexcept;
 };
 
 class SessionSet final : public SessionOwner {
@@ -55,6 +58,10 @@ class SessionSet final : public SessionOwner {
     return count_.load(std::memory_order_relaxed);
   }
   [[nodiscard]] const SessionContext& context() const noexcept { return context_; }
+  /// What UDP flows share with sessions: they are counted and logged alike.
+  [[nodiscard]] SessionContext& context() noexcept { return context_; }
+  /// A number that no session of this process has had.
+  [[nodiscard]] std::uint64_t next_id() noexcept;
 
   void on_session_ended(Session& session) noexcept override;
 

@@ -148,6 +148,15 @@ struct Fields<WorkerRow> {
       field("promotions", &Row::promotions),
       field("demotions", &Row::demotions),
       field("log_drops", &Row::log_drops),
+      field("udp_datagrams_in", &Row::udp_datagrams_in),
+      field("udp_datagrams_out", &Row::udp_datagrams_out),
+      field("udp_flows_evicted", &Row::udp_flows_evicted),
+      field("udp_refusals", &Row::udp_refusals),
+      field("udp_overflowed", &Row::udp_overflowed),
+      field("udp_without_flow", &Row::udp_without_flow),
+      field("udp_oversize", &Row::udp_oversize),
+      field("udp_unsent", &Row::udp_unsent),
+      field("udp_shortages", &Row::udp_shortages),
   };
 };
 

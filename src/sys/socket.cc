@@ -5,7 +5,8 @@
 #include <sys/ioctl.h>
 
 #include <cerrno>
-#include <cstring>
+
+#include "sys/bind_remedy.h"
 
 namespace sluice::sys {
 namespace {
@@ -13,24 +14,6 @@ namespace {
 void set_option(int fd, int level, int name, int value) noexcept {
   // Failure leaves the kernel's default, which every caller can live with.
   static_cast<void>(::setsockopt(fd, level, name, &value, sizeof value));
-}
-
-std::string bind_remedy(int error) {
-  switch (error) {
-    case EADDRINUSE:
-      return "the address is taken by another program: stop it or choose another port";
-    case EACCES:
-      return "no permission: ports below 1024 need root or CAP_NET_BIND_SERVICE";
-    case EADDRNOTAVAIL:
-      return "this machine does not have the address: add it to an interface or listen on another";
-    case EMFILE:
-    case ENFILE:
-      return "no descriptors left: raise LimitNOFILE (ulimit -n)";
-    case EAFNOSUPPORT:
-      return "the kernel has no support for this address family";
-    default:
-      return std::strerror(error);
-  }
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ Result<BufferRing> BufferRing::create(io_uring& ring, Shape shape) {
   io_uring_buf_reg registration{};
   registration.ring_addr = reinterpret_cast<std::uintptr_t>(entries);
   registration.ring_entries = shape.count;
-  registration.bgid = kGroup;
+  registration.bgid = shape.group;
   if (const int error = io_uring_register_buf_ring(&ring, &registration, 0); error < 0) {
     return fail(std::string("the kernel refuses a provided-buffer ring: ") + std::strerror(-error) +
                 " (needs Linux 5.19)");

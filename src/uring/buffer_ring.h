@@ -22,8 +22,9 @@ class BufferRing {
   static constexpr std::uint16_t kGroup = 1;
 
   struct Shape {
-    std::uint32_t count;   ///< a power of two, 32768 at most
-    std::uint32_t length;  ///< bytes of one buffer
+    std::uint32_t count;           ///< a power of two, 32768 at most
+    std::uint32_t length;          ///< bytes of one buffer
+    std::uint16_t group = kGroup;  ///< the number that receives select by; unique in its ring
   };
 
   /// Maps the memory (touched only when used) and registers it with the ring.
@@ -39,6 +40,7 @@ class BufferRing {
   }
   [[nodiscard]] std::uint32_t length() const noexcept { return shape_.length; }
   [[nodiscard]] std::uint32_t count() const noexcept { return shape_.count; }
+  [[nodiscard]] std::uint16_t group() const noexcept { return shape_.group; }
 
   /// Gives the buffer to the kernel.
   void recycle(std::uint16_t buffer) noexcept;

@@ -101,6 +101,16 @@ void Ring::receive_buffered(Completion& op, int fd, std::uint16_t buffer_group,
   io_uring_sqe_set_data(&entry, &op);
 }
 
+void Ring::receive_messages(Completion& op, int fd, msghdr& shape,
+                            std::uint16_t buffer_group) noexcept {
+  io_uring_sqe& entry = next_entry(&op);
+  // MSG_TRUNC in `flags` of what arrives tells of a datagram that did not fit.
+  io_uring_prep_recvmsg_multishot(&entry, fd, &shape, 0);
+  entry.flags |= IOSQE_BUFFER_SELECT;
+  entry.buf_group = buffer_group;
+  io_uring_sqe_set_data(&entry, &op);
+}
+
 void Ring::send(Completion& op, int fd, std::span<const std::byte> bytes) noexcept {
   io_uring_sqe& entry = next_entry(&op);
   io_uring_prep_send(&entry, fd, bytes.data(), bytes.size(), MSG_WAITALL | MSG_NOSIGNAL);

@@ -46,6 +46,10 @@ class Ring {
   /// first.
   void receive_buffered(Completion& op, int fd, std::uint16_t buffer_group,
                         std::uint32_t limit) noexcept;
+  /// One completion per datagram, as recvmsg(2) lays it out in a buffer of the group
+  /// (io_uring_recvmsg_out): `shape` says how much room its name and control data get; it must
+  /// live as long as the operation.
+  void receive_messages(Completion& op, int fd, msghdr& shape, std::uint16_t buffer_group) noexcept;
   /// Completes when every byte is written, or with an error (MSG_WAITALL, MSG_NOSIGNAL).
   void send(Completion& op, int fd, std::span<const std::byte> bytes) noexcept;
   /// Completes once when `events` of poll(2) hold; at once if they do already.

@@ -14,6 +14,7 @@ from harness import settings  # noqa: E402  (the path above makes it reachable)
 from harness.addresses import free_address  # noqa: E402
 from harness.thread_server import ThreadServer  # noqa: E402
 from harness.sluice import Sluice, backend, frontend, server  # noqa: E402
+from harness.udp import UdpServer  # noqa: E402
 
 
 def pytest_configure(config):
@@ -104,5 +105,29 @@ def proxied(start_sluice):
             "backends": [backend("back", entries, **keys)],
         }
         return start_sluice(config, launcher=launcher, environment=environment), address
+
+    return start
+
+
+@pytest.fixture
+def serve_udp():
+    """serve_udp(handler, ...) -> a UdpServer that ends with the test."""
+    servers = []
+
+    def start(handler, **options):
+        servers.append(UdpServer(handler, **options))
+        return servers[-1]
+
+    yield start
+    for one in servers:
+        one.stop()
+
+
+@pytest.fixture
+def proxied_udp(proxied):
+    """As `proxied`, with a frontend of `protocol: udp`."""
+    def start(*servers, frontend_keys=None, **options):
+        return proxied(*servers, frontend_keys={"protocol": "udp"} | (frontend_keys or {}),
+                       **options)
 
     return start

@@ -118,6 +118,35 @@ TEST_F(ListenerSetTest, RefusesAPortThatAnotherProgramShares) {
   EXPECT_FALSE(set.prepare(config_of({address("127.0.0.1", port)}), "a.yaml").has_value());
 }
 
+TEST_F(ListenerSetTest, TcpAndUdpAreDifferentAddresses) {
+  Config config = config_of({address("127.0.0.1", free_port())});
+  config.frontends.push_back(config.frontends[0]);
+  config.frontends[1].protocol = Protocol::kUdp;
+  const std::string text = config.frontends[0].listen[0].text;
+  EXPECT_EQ(listener_name(config.frontends[0], config.frontends[0].listen[0]), text);
+  const auto prepared = set.prepare(config, "a.yaml");
+  ASSERT_TRUE(prepared.has_value());
+  set.commit(config, *prepared);
+  ASSERT_EQ(prepared->by_worker[0].size(), 2U);
+  EXPECT_EQ(prepared->by_worker[0][0].transport, Transport::kTcp);
+  EXPECT_EQ(prepared->by_worker[0][1].transport, Transport::kUdp);
+  EXPECT_EQ(prepared->by_worker[0][1].flows, prepared->by_worker[1][1].flows)
+      << "the workers count an address's flows together";
+  EXPECT_EQ(set.bound(text), set.bound("udp " + text));
+}
+
+TEST_F(ListenerSetTest, AUdpAddressComesBackWhileItsFlowsGoOn) {
+  Config config = config_of({address("127.0.0.1", free_port())});
+  config.frontends[0].protocol = Protocol::kUdp;
+  const auto first = set.prepare(config, "a.yaml");  // its sockets stay open
+  ASSERT_TRUE(first.has_value());
+  set.commit(config, *first);
+  set.commit(config_of({}), {});
+  const auto again = set.prepare(config, "a.yaml");
+  ASSERT_TRUE(again.has_value()) << again.error()[0].to_string();
+  EXPECT_EQ(again->by_worker[0][0].flows, first->by_worker[0][0].flows);
+}
+
 TEST_F(ListenerSetTest, LetsOurOwnAddressesOverlap) {
   Config config = config_of({address("0.0.0.0", free_port())});
   const auto first = set.prepare(config, "a.yaml");

@@ -135,5 +135,18 @@ TEST_F(TableCompilerTest, RefusesAnAddressThatIsNone) {
   EXPECT_EQ(compiled.error().text, "'app1.internal' is not an IPv4 or IPv6 address");
 }
 
+TEST_F(TableCompilerTest, UdpFrontendsListenUnderNamesOfTheirOwn) {
+  config.frontends[0].protocol = Protocol::kUdp;
+  config.backends[0].udp = {std::chrono::seconds(7), 2, 99};
+  const CompiledTable compiled = compile_or_fail(1);
+  EXPECT_EQ(compiled.table->find_listener("*:80"), nullptr);
+  const proxy::FrontendRoute* route = compiled.table->find_listener("udp *:80");
+  ASSERT_NE(route, nullptr);
+  EXPECT_EQ(route->protocol, proxy::FrontendProtocol::kUdp);
+  EXPECT_EQ(route->backend->udp.idle, std::chrono::seconds(7));
+  EXPECT_EQ(route->backend->udp.responses, 2U);
+  EXPECT_EQ(route->backend->udp.max_flows, 99U);
+}
+
 }  // namespace
 }  // namespace sluice::daemon

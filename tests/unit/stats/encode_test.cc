@@ -89,7 +89,8 @@ Status make_status() {
   status.reloads_refused = 1;
   status.last_reload = "generation 8: +1 server";
   status.features = {"ktls: off: no tls module"};
-  status.workers.push_back({1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16});
+  status.workers.push_back(
+      {1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25});
   status.frontends.push_back({"web", "tcp", {"0.0.0.0:443"}, "shop", "OPEN", 1, 2, 3, 4, 5, 6, 7});
   status.backends.push_back({"shop", "round_robin", "UP", 3, 2, true, 4, 5, 6, 7, 8, 9, 10, 11});
   return status;
