@@ -41,15 +41,15 @@ constexpr Unsupported<Config> kGlobals[] = {
 
 constexpr Unsupported<F> kFrontends[] = {
     {{"protocol"}, [](const F& frontend) { return frontend.protocol == Protocol::kHttp; }},
-    {{"routes"}, differs<&F::routes>},
-    {{"tls"}, differs<&F::tls>},
+    {{"routes"},
+     [](const F& frontend) { return !frontend.routes.empty() && !frontend.tls; },
+     " without `tls`"},
     {{"accept_proxy_protocol"}, differs<&F::accept_proxy_protocol>},
     {{"max_connections"}, differs<&F::max_connections>},
     {{"max_connections_per_ip"}, differs<&F::max_connections_per_ip>},
     {{"allow"}, differs<&F::allow>},
     {{"deny"}, differs<&F::deny>},
     {{"forwarded"}, differs<&F::forwarded>},
-    {{"timeouts", "handshake"}, differs<&F::timeouts, &FrontendTimeouts::handshake>},
     {{"timeouts", "sni"}, differs<&F::timeouts, &FrontendTimeouts::sni>},
     {{"timeouts", "proxy_protocol"}, differs<&F::timeouts, &FrontendTimeouts::proxy_protocol>},
     {{"timeouts", "request_head"}, differs<&F::timeouts, &FrontendTimeouts::request_head>},
@@ -70,8 +70,6 @@ constexpr Unsupported<S> kServers[] = {
     {{"address"},
      [](const S& server) { return !server.address.empty() && !is_ip_address(server.address); },
      ": give the server's IP address"},
-    {{"ssl_offload"}, differs<&S::ssl_offload>},
-    {{"tls"}, differs<&S::tls>},
     {{"max_connections"}, differs<&S::max_connections>},
     {{"send_proxy_protocol"}, differs<&S::send_proxy_protocol>},
 };

@@ -47,10 +47,16 @@ void Worker::run(const Settings& settings, WorkerEvents& events,
   if (!from_clients) return started.set_value(tl::unexpected(from_clients.error()));
   auto from_servers = proxy::DatagramPool::create(*ring, proxy::DatagramPool::Source::kServers);
   if (!from_servers) return started.set_value(tl::unexpected(from_servers.error()));
+  auto aead = tls::Aead::create();
+  if (!aead) return started.set_value(tl::unexpected(aead.error()));
   reactor::Reactor reactor(std::move(*ring), std::move(wake));
-  WorkerLoop loop(
-      {reactor, *chunks, {*from_clients, *from_servers}, settings.worker, settings.pipe_limit},
-      events);
+  WorkerLoop loop({reactor,
+                   *chunks,
+                   {*from_clients, *from_servers},
+                   std::move(*aead),
+                   settings.worker,
+                   settings.pipe_limit},
+                  events);
   started.set_value(Started{&loop, cpu});
   loop.run();
   may_end_.acquire();  // the letter that ended the loop may still be on its way out of post()

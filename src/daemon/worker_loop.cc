@@ -59,7 +59,8 @@ WorkerLoop::WorkerLoop(Parts parts, WorkerEvents& events)
       events_(events),
       chunks_(parts.chunks),
       pipes_(parts.pipe_limit),
-      relay_{reactor_, chunks_, pipes_, true, {}, {}, {}, {}},
+      relay_{reactor_, chunks_, pipes_, true, {}, {}, {}, {}, {}, &secure_},
+      secure_(relay_, std::move(parts.aead), {}),
       pins_(*this),
       log_(kLogRecords),
       sessions_(relay_, pins_, log_, parts.worker),
@@ -236,6 +237,7 @@ std::uint64_t WorkerLoop::count_sessions(const proxy::SessionFilter& filter) noe
 
 void WorkerLoop::on_turn_end() noexcept {
   relay_.end_turn();
+  secure_.end_turn();
   udp_.end_turn();
   closed_doors_.clear();
   keep_to_limit();

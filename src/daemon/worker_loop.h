@@ -68,6 +68,7 @@ class WorkerLoop final : private reactor::TurnEnd,
     reactor::Reactor& reactor;
     proxy::ChunkPool& chunks;
     proxy::UdpService::Pools datagrams;
+    tls::Aead aead;
     std::uint32_t worker;
     std::size_t pipe_limit;
   };
@@ -158,6 +159,7 @@ class WorkerLoop final : private reactor::TurnEnd,
   proxy::ChunkPool& chunks_;
   proxy::PipePool pipes_;
   proxy::RelayContext relay_;
+  proxy::SecureContext secure_;
   proxy::TablePins pins_;
   proxy::SessionLog log_;
   proxy::SessionSet sessions_;

@@ -179,11 +179,11 @@ SecureRelay::Go SecureRelay::seal_plaintext() noexcept {
 
 void SecureRelay::pass_end() noexcept {
   const bool is_cut = legs_.source != nullptr && legs_.source->is_truncated();
-  if (legs_.sink != nullptr && !legs_.sink->is_shut() && !is_cut) {
+  if (legs_.sink != nullptr && !legs_.sink->is_shut() && !is_cut && !state_.sink_failed) {
     if (!get_out()) return static_cast<void>(starve());
     if (!legs_.sink->seal_end(context_.aead, *out_)) return break_off();
     advance();
-    if (state_.is_sending || state_.sink_failed) return;
+    if (state_.is_sending) return;  // the session asks again
   }
   static_cast<void>(::shutdown(ends_.sink, SHUT_WR));
   state_.sink_shut = true;

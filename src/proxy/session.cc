@@ -150,7 +150,7 @@ SessionRow Session::describe() const {
   row.age = seconds_of(now() - began_at_);
   row.idle = row.age;
   row.state = name_of(state_);
-  row.tls = "-";
+  row.tls = tls_ ? "user" : "-";
   row.relay = row.relay_in = row.relay_out = "copy";
   row.generation = pin_.table->generation();
   row.worker = context_.worker;

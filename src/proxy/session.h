@@ -32,7 +32,9 @@
 #include "base/clock.h"
 #include "base/intrusive_list.h"
 #include "proxy/relay.h"
+#include "proxy/secure_relay.h"
 #include "proxy/session_log.h"
+#include "proxy/session_tls.h"
 #include "proxy/stage.h"
 #include "proxy/table_pins.h"
 #include "reactor/timer_wheel.h"
@@ -123,7 +125,9 @@ class Session final : public base::ListHook<>, private RelayHost, private StageH
 
   // Relaying (session_relay.cc)
   void begin_relaying() noexcept;
+  [[nodiscard]] DirectionPtr make_direction(const DirectionEnds& ends, SecureRelay::Legs legs);
   void judge_relays() noexcept;
+  void pass_end(Direction& direction) noexcept;
   void note_ends() noexcept;
   void part_with(sys::Fd& fd, bool is_reset) noexcept;
   void check_quietness() noexcept;
@@ -134,6 +138,7 @@ class Session final : public base::ListHook<>, private RelayHost, private StageH
   void check_delivery() noexcept;
   void finish() noexcept;
   void record() noexcept;
+  void record_tls(SessionRecord& record) const;
 
   [[nodiscard]] bool is_quiet() const noexcept;
   [[nodiscard]] bool is_half_closed() const noexcept;
@@ -168,6 +173,7 @@ class Session final : public base::ListHook<>, private RelayHost, private StageH
   Run run_;
   std::unique_ptr<Findings> findings_;  ///< null for a session without stages
   std::unique_ptr<Stage> stage_;
+  std::unique_ptr<SessionTls> tls_;  ///< null while nobody relays, and where both sides are plain
   DirectionPtr upstream_;
   DirectionPtr downstream_;
   uring::Op<&Session::on_connect> connect_{*this};

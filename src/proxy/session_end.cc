@@ -79,7 +79,19 @@ void Session::record() noexcept {
     record.upstream_spliced = upstream_->has_spliced();
     record.downstream_spliced = downstream_->has_spliced();
   }
+  if (findings_) record_tls(record);
   context_.log.push(record);
+}
+
+void Session::record_tls(SessionRecord& record) const {
+  record.problem = findings_->problem;
+  record.server_name = findings_->server_name;
+  if (const TlsLeg* const leg = findings_->client_tls.get(); leg != nullptr) {
+    record.client_tls = {leg->negotiated.version, leg->negotiated.cipher};
+  }
+  if (const TlsLeg* const leg = findings_->server_tls.get(); leg != nullptr) {
+    record.server_tls = {leg->negotiated.version, leg->negotiated.cipher};
+  }
 }
 
 }  // namespace sluice::proxy

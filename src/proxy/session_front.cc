@@ -67,6 +67,9 @@ void Session::follow_stage() noexcept {
       server()->slot(context_.worker).traffic.errors.add(1);
       findings_->from_server.clear();
       findings_->server_tls.reset();
+      if (!findings_->problem.empty()) {
+        findings_->problem = "server " + server()->name() + ": " + findings_->problem;
+      }
       move_on(ending);
     }
   }

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "balance/server.h"
@@ -22,6 +23,12 @@
 #include "stats/counters.h"
 
 namespace sluice::proxy {
+
+/// What was agreed on with one side; names that live for ever, null where it spoke plaintext.
+struct TlsNames {
+  const char* version = nullptr;
+  const char* cipher = nullptr;
+};
 
 /// One finished session.
 struct SessionRecord {
@@ -43,6 +50,10 @@ struct SessionRecord {
   std::uint32_t retries = 0;
   bool upstream_spliced = false;
   bool downstream_spliced = false;
+  TlsNames client_tls;
+  TlsNames server_tls;
+  std::string server_name;  ///< what the client asked for; may hold any bytes but NUL
+  std::string problem;      ///< the last one that a stage had, in words
 };
 
 class SessionLog {

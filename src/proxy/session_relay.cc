@@ -24,14 +24,14 @@ void Session::begin_relaying() noexcept {
   context_.connect_time.record(connect_time_);
   auto& ours = frontend_.state->traffic(context_.worker);
   auto& theirs = server()->slot(context_.worker).traffic;
-  RelayHost& host = *this;
-  RelayContext& relay = context_.relay;
-  upstream_.reset(&relay.relays.make(
-      relay, host, run_,
-      DirectionEnds{client_.get(), server_.get(), ours.bytes_in, theirs.bytes_in}));
-  downstream_.reset(&relay.relays.make(
-      relay, host, run_,
-      DirectionEnds{server_.get(), client_.get(), ours.bytes_out, theirs.bytes_out}));
+  if (findings_) tls_ = SessionTls::take(*findings_);
+  if (tls_ && tls_->is_broken()) return begin_closing({CloseReason::kInternal, Side::kUs});
+  SecureLeg* const client = tls_ ? tls_->client() : nullptr;
+  SecureLeg* const server = tls_ ? tls_->server() : nullptr;
+  upstream_ = make_direction({client_.get(), server_.get(), ours.bytes_in, theirs.bytes_in},
+                             {client, server});
+  downstream_ = make_direction({server_.get(), client_.get(), ours.bytes_out, theirs.bytes_out},
+                               {server, client});
   if (findings_) {
     upstream_->begin_with(std::exchange(findings_->from_client, {}));
     downstream_->begin_with(std::exchange(findings_->from_server, {}));
@@ -41,6 +41,15 @@ void Session::begin_relaying() noexcept {
   check_quietness();
 }
 
+DirectionPtr Session::make_direction(const DirectionEnds& ends, SecureRelay::Legs legs) {
+  RelayHost& host = *this;
+  RelayContext& relay = context_.relay;
+  const bool is_plain = legs.source == nullptr && legs.sink == nullptr;
+  if (is_plain) return DirectionPtr(&relay.relays.make(relay, host, run_, ends));
+  SecureContext& secure = *relay.secure;
+  return DirectionPtr(&secure.relays.make(secure, host, run_, ends, legs));
+}
+
 void Session::judge_relays() noexcept {
   note_ends();
   const Judgement judgement = judge(upstream_->state(), downstream_->state(), first_end_);
@@ -48,11 +57,9 @@ void Session::judge_relays() noexcept {
     case Verdict::kContinue:
       return;
     case Verdict::kPassEndUpstream:
-      upstream_->pass_end();
-      return check_quietness();
+      return pass_end(*upstream_);
     case Verdict::kPassEndDownstream:
-      downstream_->pass_end();
-      return check_quietness();
+      return pass_end(*downstream_);
     case Verdict::kFinish:
       // Closing a socket with unread bytes resets it: what it was sent last must have arrived
       // before.
@@ -71,6 +78,14 @@ void Session::judge_relays() noexcept {
       break;
   }
   begin_closing(judgement.ending);
+}
+
+void Session::pass_end(Direction& direction) noexcept {
+  direction.pass_end();
+  check_quietness();
+  // No completion follows where the end went out at once, and it may have been the last one.
+  const RelayState& now = direction.state();
+  if (state_ == State::kRelaying && (now.sink_shut || now.is_broken)) judge_relays();
 }
 
 void Session::note_ends() noexcept {

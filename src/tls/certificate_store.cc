@@ -107,8 +107,10 @@ bool needs_system_bundle(const Config& config) {
     if (frontend.tls->client_ca == CertificateStore::kSystemBundle) return true;
   }
   for (const BackendConfig& backend : config.backends) {
+    const bool is_checked = backend.health_check.type == HealthCheckType::kTls;
     for (const ServerConfig& server : backend.servers) {
-      const bool may_speak_tls = server.tls || (is_terminating && !server.ssl_offload);
+      const bool may_speak_tls =
+          is_checked || server.tls || (is_terminating && !server.ssl_offload);
       if (may_speak_tls && is_system(server.ca_bundle)) return true;
     }
   }
