@@ -251,6 +251,7 @@ struct ServerConfig {
   std::string server_name;  ///< empty = the address
   ServerVerify verify = ServerVerify::kRequired;
   bool tls = false;
+  std::string client_certificate;     ///< name: shown to a server that asks for one; empty = none
   std::uint32_t weight = 1;           ///< 0..256; 0 = persistent clients only
   std::uint32_t max_connections = 0;  ///< 0 = no limit
   ProxyProtocolVersion send_proxy_protocol = ProxyProtocolVersion::kNone;

@@ -97,6 +97,7 @@ inline constexpr Field<ServerConfig> kServerFields[] = {
     {"server_name", text<&ServerConfig::server_name, parse_host_name>},
     {"verify", choice<&ServerConfig::verify, kServerVerifies>},
     {"tls", flag<&ServerConfig::tls>},
+    {"client_certificate", text<&ServerConfig::client_certificate, parse_name>},
     {"weight", number<&ServerConfig::weight, 0, 256>},
     {"max_connections",
      number<&ServerConfig::max_connections, 0, 100'000'000>,

@@ -94,10 +94,13 @@ void check_server_tls(Checker& checker, std::size_t backend, std::size_t server,
                   "nothing decrypts here: no frontend that reaches this server has `tls` (" +
                       names_of(config, reached_by) + ")");
   }
-  if (!entry.ca_bundle.empty()) {
-    checker.notice(make_path("backends", backend, "servers", server, "ca_bundle"),
+  const auto note_idle = [&](const std::string& value, std::string_view key) {
+    if (value.empty()) return;
+    checker.notice(make_path("backends", backend, "servers", server, key),
                    "idle while `ssl_offload` is true: the server is spoken to in plaintext");
-  }
+  };
+  note_idle(entry.ca_bundle, "ca_bundle");
+  note_idle(entry.client_certificate, "client_certificate");
 }
 
 void check_servers(Checker& checker, std::size_t backend, const FrontendIndexes& reached_by) {

@@ -120,6 +120,8 @@ class ReferenceCheck {
     for (std::size_t j = 0; j < servers.size(); ++j) {
       check(bundles_, servers[j].ca_bundle, "CA bundle",
             make_path("backends", i, "servers", j, "ca_bundle"));
+      check(certificates_, servers[j].client_certificate, "certificate",
+            make_path("backends", i, "servers", j, "client_certificate"));
     }
   }
 

@@ -43,7 +43,7 @@ CheckPlan CheckPlanner::plan(std::size_t backend, const ServerConfig& server,
   if (is_http) plan.host = host_for(name, plan.address);
   if (plan.check.type == HealthCheckType::kTls ||
       (is_http && plan.check.port == 0 && is_tls_server(backend, server))) {
-    plan.tls = {contexts_.find(server.ca_bundle), name, server.verify};
+    plan.tls = {contexts_.find(server), name, server.verify};
   }
   return plan;
 }

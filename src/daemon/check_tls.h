@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "sluice/config.h"
 #include "sluice/error.h"
@@ -25,21 +26,23 @@ struct CheckTls {
   }
 };
 
-/// The contexts of one configuration's checks: one for each CA bundle that is in use. Files
-/// are read when a check needs one first.
+/// The contexts of one configuration's checks: one for each pair of CA bundle and client
+/// certificate that is in use. Files are read when a check needs one first.
 class CheckContexts {
  public:
   explicit CheckContexts(const Config& config);
 
-  /// Empty name = `system`. A bundle that cannot be read (any more) trusts nobody.
-  [[nodiscard]] std::shared_ptr<boost::asio::ssl::context> find(const std::string& ca_bundle);
+  /// As the server is spoken to. A bundle that cannot be read (any more) trusts nobody.
+  [[nodiscard]] std::shared_ptr<boost::asio::ssl::context> find(const ServerConfig& server);
 
  private:
-  [[nodiscard]] std::shared_ptr<boost::asio::ssl::context> make(const std::string& ca_bundle);
+  [[nodiscard]] std::shared_ptr<boost::asio::ssl::context> make(const ServerConfig& server);
 
   const Config& config_;
   std::optional<Result<tls::CertificateStore>> store_;  ///< loaded when it is needed first
-  std::map<std::string, std::shared_ptr<boost::asio::ssl::context>> contexts_;
+  /// By the names of both.
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<boost::asio::ssl::context>>
+      contexts_;
 };
 
 }  // namespace sluice::daemon

@@ -72,9 +72,10 @@ Result<void> TlsCompiler::add_introductions(const BackendConfig& config,
     if (bundle == nullptr) {
       return fail("there is no CA bundle '" + server.ca_bundle + "'", ExitCode::kNo);
     }
+    const tls::CertifiedKey* const own = store_.certificate(server.client_certificate);
     proxy::ServerTlsMaker::Contexts contexts;
     for (const tls::CertificateTrust& each : trust(*bundle)) {
-      auto context = tls::ServerContext::create(server, each);
+      auto context = tls::ServerContext::create(server, each, own);
       if (!context) return tl::unexpected(context.error());
       contexts.push_back(std::move(*context));
     }

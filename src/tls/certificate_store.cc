@@ -154,6 +154,18 @@ Result<CaBundle> parse_bundle(const std::string& pem) {
   return out;
 }
 
+Result<void> use_key(SSL_CTX& context, const CertifiedKey& key) {
+  ERR_clear_error();
+  bool is_used = SSL_CTX_use_certificate(&context, key.leaf.get()) == 1;
+  for (const Certificate& each : key.chain) {
+    is_used = is_used && SSL_CTX_add1_chain_cert(&context, each.get()) == 1;
+  }
+  is_used = is_used && SSL_CTX_use_PrivateKey(&context, key.key.get()) == 1;
+  if (is_used) return {};
+  return fail("certificate '" + key.name + "' cannot be used: " + take_openssl_reason(),
+              ExitCode::kNo);
+}
+
 CertificateTrust make_trust(const CaBundle& bundle) {
   CertificateTrust out(X509_STORE_new());
   for (const Certificate& each : bundle.authorities) {

@@ -60,6 +60,9 @@ class CertificateStore {
                                                        const std::string& key);
 [[nodiscard]] Result<CaBundle> parse_bundle(const std::string& pem);
 
+/// The context shows this certificate; one for each kind of key.
+[[nodiscard]] Result<void> use_key(SSL_CTX& context, const CertifiedKey& key);
+
 /// A trust store of these authorities, for one worker's contexts.
 [[nodiscard]] CertificateTrust make_trust(const CaBundle& bundle);
 

@@ -58,18 +58,6 @@ Keys default_keys(const Keys& all) {
   return out;
 }
 
-Result<void> use_key(SSL_CTX* context, const CertifiedKey& key) {
-  ERR_clear_error();
-  bool is_used = SSL_CTX_use_certificate(context, key.leaf.get()) == 1;
-  for (const Certificate& each : key.chain) {
-    is_used = is_used && SSL_CTX_add1_chain_cert(context, each.get()) == 1;
-  }
-  is_used = is_used && SSL_CTX_use_PrivateKey(context, key.key.get()) == 1;
-  if (is_used) return {};
-  return fail("certificate '" + key.name + "' cannot be used: " + take_openssl_reason(),
-              ExitCode::kNo);
-}
-
 /// The name a ClientHello asks for (RFC 6066 section 3); empty where there is none or it is
 /// malformed, which OpenSSL refuses later by itself.
 std::string_view asked_name(SSL* ssl) noexcept {
@@ -171,7 +159,7 @@ class FrontendContext::Builder {
     auto made = make_context(TLS_server_method(), settings_.min_version);
     if (!made) return tl::unexpected(made.error());
     for (const CertifiedKey* key : keys) {
-      if (auto used = use_key(made->get(), *key); !used) return tl::unexpected(used.error());
+      if (auto used = use_key(**made, *key); !used) return tl::unexpected(used.error());
     }
     set_up(made->get());
     made_.emplace(keys, made->get());

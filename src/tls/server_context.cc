@@ -20,13 +20,17 @@ ServerContext::ServerContext(const ServerConfig& config)
       verify_(config.verify) {}
 
 Result<std::unique_ptr<ServerContext>> ServerContext::create(const ServerConfig& config,
-                                                             const CertificateTrust& trust) {
+                                                             const CertificateTrust& trust,
+                                                             const CertifiedKey* own) {
   std::unique_ptr<ServerContext> out(new ServerContext(config));
   auto context = make_context(TLS_client_method(), TlsVersion::kTls12);
   if (!context) return tl::unexpected(context.error());
   out->context_ = std::move(*context);
   SSL_CTX* const made = out->context_.get();
   SSL_CTX_set1_cert_store(made, trust.get());
+  if (own != nullptr) {
+    if (auto used = use_key(*made, *own); !used) return tl::unexpected(used.error());
+  }
   SSL_CTX_set_ex_data(made, index_of_owner(), out.get());
   SSL_CTX_set_session_cache_mode(made, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(made, &ServerContext::on_new_session);

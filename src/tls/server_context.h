@@ -25,9 +25,11 @@ class ServerContext {
  public:
   static constexpr std::size_t kKeptSessions = 8;
 
-  /// `trust` is shared by the worker's contexts with the same bundle; this takes a reference.
+  /// `trust` is shared by the worker's contexts with the same bundle; this takes a reference. `own`
+  /// is shown to a server that asks for a certificate; null: none is.
   [[nodiscard]] static Result<std::unique_ptr<ServerContext>> create(const ServerConfig& config,
-                                                                     const CertificateTrust& trust);
+                                                                     const CertificateTrust& trust,
+                                                                     const CertifiedKey* own);
   ServerContext(const ServerContext&) = delete;
   ServerContext& operator=(const ServerContext&) = delete;
 

@@ -1,6 +1,7 @@
 """TLS toward the servers: whom we take for the server, and that nobody else gets a byte."""
 
 import json
+import ssl
 
 import pytest
 from harness import tls
@@ -269,6 +270,48 @@ def test_a_server_that_never_answers(serve, originate):
     with connect_plain(address) as client:
         assert ending_of(client)[0] == b""
     wait_for(lambda: proxy.reasons() == {("handshake_timeout", "server"): 1}, "it is counted")
+
+
+# --- Our certificate ---
+
+@pytest.fixture
+def picky(serve_tls, authority, good):
+    """A server that takes nobody without a certificate; `shown` are the names it has seen."""
+    def start(version=None):
+        app = serve_tls(echo, good, version=version)
+        app.context.verify_mode = ssl.CERT_REQUIRED
+        app.context.load_verify_locations(str(authority.certificate))
+        app.shown = []
+        app.inner = lambda one, here: (app.shown.append(tls.shown_name(one)), echo(one, here))
+        return app
+    return start
+
+
+@pytest.mark.parametrize("version", [tls.TLS12, tls.TLS13], ids=["1.2", "1.3"])
+def test_our_certificate_is_shown(picky, reencrypt, authority, version):
+    app = picky(version)
+    proxy, address = reencrypt(secure("app", app, client_certificate="shop"))
+    for _ in range(3):
+        with tls.connect(address, tls.client_context(authority)) as client:
+            assert round_trip(client)
+    assert app.shown == ["shop.test"] * 3
+
+
+def test_without_one_such_a_server_refuses(picky, reencrypt, authority):
+    app = picky(tls.TLS12)
+    proxy, address = reencrypt(secure("app", app), backend_keys={"retries": 0})
+    with tls.connect(address, tls.client_context(authority)) as client:
+        assert client.recv(1) == b""
+    wait_for(lambda: proxy.reasons() == {("handshake_failed", "server"): 1}, "it is counted")
+    assert app.shown == []
+
+
+@pytest.mark.parametrize("keys, state", [({"client_certificate": "shop"}, "UP"), ({}, "DOWN")])
+def test_the_health_check_shows_it_too(picky, reencrypt, keys, state):
+    check = {"type": "tls", "interval": "100ms", "timeout": "1s", "fall": 1, "rise": 1}
+    proxy, _ = reencrypt(secure("app", picky(tls.TLS12), **keys),
+                         backend_keys={"health_check": check})
+    wait_for(lambda: proxy.server("app")["state"] == state, f"it is {state}")
 
 
 # --- Sessions toward servers ---

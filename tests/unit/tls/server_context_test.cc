@@ -36,6 +36,7 @@ struct Result {
   std::string reason;
   bool is_resumed;
   std::string asked;  ///< the server name that the server saw
+  Failure their_failure = Failure::kNone;
 };
 
 Result meet(ServerContext& context, const SslContext& server, std::string_view alpn = {}) {
@@ -45,8 +46,12 @@ Result meet(ServerContext& context, const SslContext& server, std::string_view a
   Handshake ours(context.make_ssl(alpn));
   converse(ours, theirs);
   const bool is_done = theirs.status() == Status::kDone;
-  return {ours.status(), ours.failure(), ours.reason(), ours.negotiated().is_resumed,
-          is_done ? theirs.negotiated().server_name : ""};
+  return {ours.status(),
+          ours.failure(),
+          ours.reason(),
+          ours.negotiated().is_resumed,
+          is_done ? theirs.negotiated().server_name : "",
+          theirs.failure()};
 }
 
 void expect_refused(const SslContext& server, const std::string& reason,
@@ -112,6 +117,24 @@ TEST(ServerContext, WithoutVerificationAnythingIsTaken) {
   const auto context = client_of("app.test", authority().certificate(), ServerVerify::kNone);
   EXPECT_EQ(meet(*context, server_with(self_signed({.names = {"other.test"}}))).status,
             Status::kDone);
+}
+
+TEST(ServerContext, ItsOwnCertificateIsShownToWhoAsks) {
+  const SslContext server = server_with(authority().issue({.names = {"app.test"}}));
+  SSL_CTX_set_verify(server.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  const CaBundle bundle = *parse_bundle(authority().certificate());
+  const CertificateTrust trust = make_trust(bundle);
+  SSL_CTX_set1_cert_store(server.get(), trust.get());
+  const Pem pem = authority().issue({.names = {"me.test"}});
+  const CertifiedKey own = *parse_certified_key("me", pem.certificate, pem.key);
+  ServerConfig config;
+  config.server_name = "app.test";
+  const auto shown_to = [&](const CertifiedKey* key) {
+    const auto context = std::move(*ServerContext::create(config, trust, key));
+    return meet(*context, server).their_failure;
+  };
+  EXPECT_EQ(shown_to(&own), Failure::kNone);
+  EXPECT_EQ(shown_to(nullptr), Failure::kVerify);
 }
 
 TEST(ServerContext, Tls12SessionsAreResumedUnderTheSameContextOnly) {

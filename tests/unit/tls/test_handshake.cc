@@ -68,7 +68,7 @@ std::unique_ptr<ServerContext> client_of(const std::string& name, const std::str
   config.address = "127.0.0.1";
   config.server_name = name;
   config.verify = verify;
-  return std::move(*ServerContext::create(config, make_trust(*parse_bundle(authority))));
+  return std::move(*ServerContext::create(config, make_trust(*parse_bundle(authority)), nullptr));
 }
 
 }  // namespace sluice::tls
