@@ -77,6 +77,23 @@ TEST_F(SessionLineTest, IsTheSameAsJsonWithTimesInSeconds) {
   EXPECT_EQ(json["id"], 1025);
 }
 
+TEST_F(SessionLineTest, TellsWhatWasAgreedOnInTls) {
+  record.client_tls = {"TLSv1.3", "TLS_AES_128_GCM_SHA256"};
+  record.server_name = "shop.test\" reason=forged\n";  // a client may ask for anything
+  record.problem = "server app2: certificate has expired";
+  const std::string line = session_text(record);
+  EXPECT_NE(line.find(" tls=TLSv1.3 cipher=TLS_AES_128_GCM_SHA256 sni=shop.test??reason?forged? "
+                      "problem=\"server app2: certificate has expired\""),
+            std::string::npos)
+      << line;
+  EXPECT_EQ(line.find("server_tls"), std::string::npos) << line;
+  const auto json = nlohmann::json::parse(session_json(record));
+  EXPECT_EQ(json["tls"]["version"], "TLSv1.3");
+  EXPECT_EQ(json["tls"]["cipher"], "TLS_AES_128_GCM_SHA256");
+  EXPECT_EQ(json["sni"], "shop.test??reason?forged?");
+  EXPECT_FALSE(json.contains("server_tls"));
+}
+
 TEST_F(SessionLineTest, JsonSurvivesNamesThatAreNoUtf8) {
   const proxy::FrontendState strange("w\xff\"b", 1);
   record.frontend = &strange;

@@ -234,6 +234,18 @@ TEST(SecureRelay, DataBehindCloseNotifyDoesNotCount) {
   EXPECT_EQ(loop.parts().secure.truncations.value(), 0U);
 }
 
+TEST(SecureRelay, ASinkThatFailsWhileItIsToldTheEndEndsTheSession) {
+  SecureLoop loop;
+  SecureSession session(loop, {}, kPlain);
+  session.client_sockets.far.reset();
+  EXPECT_EQ(session.server.wait_for_end(), End::kFin);
+  ASSERT_TRUE(session.server.write("too late"));  // answered with a reset
+  ASSERT_TRUE(session.wait_for([](auto&, auto& down) { return down.bytes() == 8; }));
+  session.server.shut();
+  ASSERT_TRUE(session.wait_for_ending());
+  EXPECT_EQ(session.ending()->side, Side::kClient);
+}
+
 TEST(SecureRelay, EmptyRecordsMoveNothingAndAreCapped) {
   SecureLoop loop;
   SecureSession session(loop, {}, kPlain);
