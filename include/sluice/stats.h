@@ -89,6 +89,8 @@ struct BackendRow {
   std::uint64_t errors = 0;   ///< connects that failed
   std::uint64_t retries = 0;  ///< sessions moved on to another server
   std::uint64_t queue = 0;
+  std::uint64_t persistence_clients = 0;    ///< clients whose server is remembered
+  std::uint64_t persistence_evictions = 0;  ///< forgotten before their time, to make room
 };
 
 /// One (frontend, server) pair. Counters are the server's; a server that two frontends reach has

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "balance/hash.h"
 #include "base/assert.h"
 
 namespace sluice::balance {
@@ -20,6 +21,7 @@ Backend::Backend(BackendState& state, std::vector<Candidate> candidates, Backend
     : state_(&state),
       candidates_(std::move(candidates)),
       rules_(rules),
+      persistence_(rules.persistence, candidates_),
       policy_(std::move(policy)),
       views_(state.workers()) {
   SLUICE_ASSERT(policy_ != nullptr);
@@ -50,6 +52,11 @@ void Backend::rebuild() {
 tl::expected<std::uint32_t, NoServer> Backend::pick(const PickContext& context) noexcept {
   SLUICE_ASSERT(context.worker < views_.size());
   const Pool& pool = current_pool(context.worker);
+  const bool is_known_by_address = persistence_.is_on() && context.client.is_specified();
+  return is_known_by_address ? pick_remembered(pool, context) : pick_anew(pool, context);
+}
+
+Backend::Picked Backend::pick_anew(const Pool& pool, const PickContext& context) noexcept {
   if (pool.members.empty()) return tl::unexpected(NoServer::kAllDown);
 
   PickContext attempt = context;
@@ -58,6 +65,29 @@ tl::expected<std::uint32_t, NoServer> Backend::pick(const PickContext& context) 
     if (attempt.tried.empty()) return tl::unexpected(NoServer::kAllFull);
     attempt.tried = attempt.tried.last(attempt.tried.size() > 1 ? 1 : 0);
   }
+}
+
+Backend::Picked Backend::pick_remembered(const Pool& pool, const PickContext& context) noexcept {
+  const std::uint64_t key = client_key(context.client);
+  const Persistence::Known known = persistence_.find(key, context.now);
+  const bool is_home_open = known.index && takes_back(pool, *known.index, context);
+  if (is_home_open && !candidates_[*known.index].is_full()) return *known.index;
+  const Picked picked = pick_anew(pool, context);
+  if (!picked || is_home_open) return picked;
+  const std::uint32_t home = persistence_.assign(key, known, *picked, context.now);
+  const bool is_other_open =
+      home != *picked && takes_back(pool, home, context) && !candidates_[home].is_full();
+  return is_other_open ? home : picked;
+}
+
+bool Backend::takes_back(const Pool& pool, std::uint32_t index,
+                         const PickContext& context) const noexcept {
+  const auto& tried = context.tried;
+  if (std::find(tried.begin(), tried.end(), index) != tried.end()) return false;
+  if (pool.has(index)) return true;
+  const Candidate& candidate = candidates_[index];
+  return !candidate.is_passive && candidate.state->health().is_up() &&
+         candidate.state->orders().order != Order::kMaintenance;
 }
 
 const Pool& Backend::current_pool(std::uint32_t worker) noexcept {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "balance/server.h"
+#include "base/clock.h"
 #include "sluice/address.h"
 #include "sluice/error.h"
 
@@ -33,6 +34,10 @@ struct Candidate {
   std::uint16_t weight = 1;      ///< 0..kMostWeight; 0 = no new sessions but persistent ones
   bool is_passive = false;
   std::uint32_t max_sessions = 0;  ///< 0 = no limit
+
+  [[nodiscard]] bool is_full() const noexcept {
+    return max_sessions != 0 && state->sessions().value() >= max_sessions;
+  }
 };
 
 /// What the pick is for.
@@ -44,6 +49,7 @@ struct PickContext {
   std::span<const std::uint32_t> tried;
   /// What source_hash goes by (hash.h: client_key(), flow_key()); 0 = the client's address.
   std::uint64_t key = 0;
+  base::TimePoint now{};  ///< for persistence
 };
 
 /// The servers that share the traffic of a backend now, as one worker sees them.
@@ -62,11 +68,7 @@ struct Pool {
   /// Whether the member may be picked: not tried by this session and below its own limit. Workers
   /// that pick at the same instant can exceed max_sessions by one each.
   [[nodiscard]] bool is_open(std::uint32_t index, const PickContext& context) const noexcept {
-    const Candidate& candidate = candidates[index];
-    if (candidate.max_sessions != 0 &&
-        candidate.state->sessions().value() >= candidate.max_sessions) {
-      return false;
-    }
+    if (candidates[index].is_full()) return false;
     return std::find(context.tried.begin(), context.tried.end(), index) == context.tried.end();
   }
 };

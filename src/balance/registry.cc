@@ -1,5 +1,7 @@
 #include "balance/registry.h"
 
+#include <algorithm>
+
 namespace sluice::balance {
 namespace {
 
@@ -36,7 +38,25 @@ std::shared_ptr<ServerState> ServerRegistry::server(const std::string& backend_n
   return state;
 }
 
+Result<std::shared_ptr<PersistenceTable>> ServerRegistry::persistence(
+    const std::string& backend_name, std::size_t entries) {
+  auto& known = persistence_[backend_name];
+  std::erase_if(known, [](const auto& each) { return each.expired(); });
+  const auto newest = known.empty() ? nullptr : known.back().lock();
+  if (newest && newest->is_for(entries)) return newest;
+  auto made = PersistenceTable::create(entries);
+  if (!made) return tl::unexpected(made.error());
+  std::shared_ptr<PersistenceTable> table = std::move(*made);
+  if (newest) table->copy_from(*newest);
+  known.push_back(table);
+  return table;
+}
+
 void ServerRegistry::prune() {
+  std::erase_if(persistence_, [](const auto& entry) {
+    return std::all_of(entry.second.begin(), entry.second.end(),
+                       [](const auto& each) { return each.expired(); });
+  });
   std::erase_if(servers_, [](const auto& entry) { return entry.second.expired(); });
   std::erase_if(backends_, [](const auto& entry) { return entry.second.expired(); });
 }

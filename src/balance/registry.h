@@ -11,7 +11,9 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "balance/persistence_table.h"
 #include "balance/server.h"
 
 namespace sluice::balance {
@@ -29,6 +31,11 @@ class ServerRegistry {
   [[nodiscard]] std::shared_ptr<ServerState> server(const std::string& backend_name,
                                                     const std::string& server_name);
 
+  /// What the backend's persistence remembers; where its size was another one, what there is room
+  /// for. Error where there is no memory.
+  [[nodiscard]] Result<std::shared_ptr<PersistenceTable>> persistence(
+      const std::string& backend_name, std::size_t entries);
+
   /// Drops the names whose state is gone; call it after a table has been freed.
   void prune();
 
@@ -40,6 +47,8 @@ class ServerRegistry {
   ServerWatcher* watcher_;
   std::map<std::string, std::weak_ptr<BackendState>> backends_;
   std::map<std::pair<std::string, std::string>, std::weak_ptr<ServerState>> servers_;
+  /// Oldest first: the newest may belong to a table that never comes into force.
+  std::map<std::string, std::vector<std::weak_ptr<PersistenceTable>>> persistence_;
 };
 
 }  // namespace sluice::balance

@@ -56,9 +56,11 @@ constexpr Unsupported<F> kFrontends[] = {
 };
 
 constexpr Unsupported<B> kBackends[] = {
-    {{"persistence"}, differs<&B::persistence>},
-    {{"persistence_expire"}, differs<&B::persistence_expire>},
-    {{"persistence_entries"}, differs<&B::persistence_entries>},
+    {{"persistence"},
+     [](const B& backend) {
+       const PersistenceKind kind = backend.persistence.kind;
+       return kind == PersistenceKind::kTlsSession || kind == PersistenceKind::kCookie;
+     }},
     {{"resolve_interval"}, differs<&B::resolve_interval>},
     {{"queue_size"}, differs<&B::queue_size>},
     {{"timeouts", "queue"}, differs<&B::timeouts, &BackendTimeouts::queue>},

@@ -173,6 +173,7 @@ void Supervisor::on_session_record(const proxy::SessionRecord& record) {
 
 void Supervisor::tick() {
   rates_.sample(totals(), std::chrono::steady_clock::now());
+  forget_expired_clients();
   ticker_.expires_after(kTick);
   ticker_.async_wait([this](const boost::system::error_code& error) {
     if (!error) tick();

@@ -101,6 +101,10 @@ std::vector<BackendRow> Supervisor::backends() {
     row.standby_active = availability.is_standby_serving;
     row.current = backend->balance.state().sessions().value();
     row.max = backend->balance.state().sessions().max();
+    if (const auto* table = backend->balance.persistence().table()) {
+      row.persistence_clients = table->clients();
+      row.persistence_evictions = table->evictions();
+    }
     for (const balance::Candidate& candidate : backend->balance.candidates()) {
       add_server(*candidate.state, row);
     }

@@ -91,6 +91,20 @@ const BackendConfig* Supervisor::find_backend(const std::string& name) const {
   return found == config_.backends.end() ? nullptr : &*found;
 }
 
+/// A part a second, so that a large memory takes a minute and no time of anybody's.
+void Supervisor::forget_expired_clients() {
+  constexpr std::size_t kFewest = 65'536;
+  constexpr std::size_t kParts = 60;
+  if (engine_->table() == nullptr) return;
+  for (const auto& backend : engine_->table()->backends()) {
+    const balance::Persistence& persistence = backend->balance.persistence();
+    if (!persistence.is_on()) continue;
+    balance::PersistenceTable& table = *persistence.table();
+    table.sweep(persistence.freshness(base::Clock::now()),
+                std::max(kFewest, table.capacity() / kParts));
+  }
+}
+
 void Supervisor::on_server_down(balance::ServerState& server) {
   const BackendConfig* config = find_backend(server.backend().name());
   if (config == nullptr || config->on_server_down == OnServerDown::kKeep) return;

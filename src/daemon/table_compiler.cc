@@ -27,10 +27,17 @@ const char* policy_name(BalancePolicy policy) noexcept {
   return "round_robin";
 }
 
-balance::BackendRules rules_of(const BackendConfig& config) noexcept {
-  return {config.all_down == AllDown::kTryAnyway ? balance::WhenAllDown::kTryAnyway
-                                                 : balance::WhenAllDown::kReject,
-          config.standby_min_active};
+Result<balance::BackendRules> rules_of(const BackendConfig& config, StateRegistry& registry,
+                                       CompiledTable& out) {
+  balance::BackendRules rules;
+  if (config.all_down == AllDown::kTryAnyway) rules.all_down = balance::WhenAllDown::kTryAnyway;
+  rules.standby_min_active = config.standby_min_active;
+  if (config.persistence.kind != PersistenceKind::kSourceIp) return rules;
+  auto table = registry.servers().persistence(config.name, config.persistence_entries);
+  if (!table) return tl::unexpected(table.error());
+  rules.persistence = {table->get(), config.persistence_expire};
+  out.states.push_back(std::move(*table));
+  return rules;
 }
 
 Result<void> add_backend(const BackendConfig& config, StateRegistry& registry, TlsCompiler& tls,
@@ -50,8 +57,10 @@ Result<void> add_backend(const BackendConfig& config, StateRegistry& registry, T
   auto policy =
       balance::make_policy(policy_name(config.policy), {registry.workers(), config.servers.size()});
   if (!policy) return tl::unexpected(policy.error());
+  const auto rules = rules_of(config, registry, out);
+  if (!rules) return tl::unexpected(rules.error());
   auto route = std::make_unique<proxy::BackendRoute>(
-      balance::Backend(*state, std::move(candidates), rules_of(config), std::move(*policy)));
+      balance::Backend(*state, std::move(candidates), *rules, std::move(*policy)));
   route->policy = policy_name(config.policy);
   route->addresses = std::move(addresses);
   route->connect_timeout = config.timeouts.connect;

@@ -16,7 +16,12 @@ constexpr seconds kRetryPause{1};
 }  // namespace
 
 void Session::connect_to_next() noexcept {
-  const balance::PickContext wish{context_.worker, client_address_, tried_.indices()};
+  const balance::PickContext wish{
+      .worker = context_.worker,
+      .client = client_address_,
+      .tried = tried_.indices(),
+      .now = now(),
+  };
   const auto picked = backend_->balance.pick(wish);
   if (!picked) return begin_closing({CloseReason::kNoServer, Side::kUs});
   server_index_ = *picked;

@@ -75,7 +75,8 @@ void UdpFlow::settle() noexcept {
 
 bool UdpFlow::connect_to_next() noexcept {
   for (;;) {
-    const balance::PickContext wish{context_.sessions.worker, key().client, tried_.indices()};
+    const balance::PickContext wish{context_.sessions.worker, key().client, tried_.indices(), 0,
+                                    now()};
     const auto picked = backend().balance.pick(wish);
     if (!picked) {
       end({CloseReason::kNoServer, Side::kUs});
@@ -135,7 +136,8 @@ void UdpFlow::on_refused() noexcept {
   if (!may_move()) return;
   const std::uint32_t refuser = *server_index_;
   tried_.add(refuser);
-  const balance::PickContext wish{context_.sessions.worker, key().client, tried_.indices()};
+  const balance::PickContext wish{context_.sessions.worker, key().client, tried_.indices(), 0,
+                                  now()};
   const auto picked = backend().balance.pick(wish);
   const auto tried = tried_.indices();
   if (!picked || std::find(tried.begin(), tried.end(), *picked) != tried.end()) return;

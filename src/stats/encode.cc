@@ -68,6 +68,8 @@ struct Fields<BackendRow> {
       field("errors", &Row::errors),
       field("retries", &Row::retries),
       field("queue", &Row::queue),
+      field("persistence_clients", &Row::persistence_clients),
+      field("persistence_evictions", &Row::persistence_evictions),
   };
 };
 

@@ -120,6 +120,11 @@ constexpr Series<BackendRow> kBackendSeries[] = {
     {"sluice_backend_retries_total", "Sessions moved on to another server.", kCounter,
      &BackendRow::retries},
     {"sluice_backend_queue", "Sessions waiting for a server.", kGauge, &BackendRow::queue},
+    {"sluice_backend_persistence_clients", "Clients whose server is remembered.", kGauge,
+     &BackendRow::persistence_clients},
+    {"sluice_backend_persistence_evictions_total",
+     "Clients forgotten before their time to make room.", kCounter,
+     &BackendRow::persistence_evictions},
 };
 
 constexpr Series<ServerRow> kServerSeries[] = {

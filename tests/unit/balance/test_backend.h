@@ -95,6 +95,17 @@ class TestBackend {
     return picked ? specs_[*picked].name : "-";
   }
 
+  /// The name picked for the client with this address, at this time.
+  std::string pick_from(const std::string& ip, base::TimePoint now = {},
+                        const std::vector<std::string>& tried = {}, std::uint32_t worker = 0) {
+    std::vector<std::uint32_t> indices;
+    for (const std::string& name : tried) indices.push_back(index_of(name));
+    const Endpoint client = Endpoint::from_ip(ip, 1024).value();
+    const auto picked =
+        backend_->pick({.worker = worker, .client = client, .tried = indices, .now = now});
+    return picked ? specs_[*picked].name : "-";
+  }
+
   /// So many picks in a row, joined: "aabacaa".
   std::string picks(int count, std::uint32_t worker = 0) {
     std::string sequence;

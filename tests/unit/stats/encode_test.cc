@@ -58,7 +58,8 @@ TEST(Encode, FrontendAndBackendKeys) {
   EXPECT_EQ(encode(std::vector{BackendRow{}}),
             R"([{"name":"","policy":"","state":"","servers":0,"servers_up":0,)"
             R"("standby_active":false,"current":0,"max":0,"total":0,"bytes_in":0,"bytes_out":0,)"
-            R"("errors":0,"retries":0,"queue":0}])");
+            R"("errors":0,"retries":0,"queue":0,"persistence_clients":0,)"
+            R"("persistence_evictions":0}])");
 }
 
 TEST(Encode, SessionAndReasonKeys) {
@@ -92,7 +93,8 @@ Status make_status() {
   status.workers.push_back(
       {1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25});
   status.frontends.push_back({"web", "tcp", {"0.0.0.0:443"}, "shop", "OPEN", 1, 2, 3, 4, 5, 6, 7});
-  status.backends.push_back({"shop", "round_robin", "UP", 3, 2, true, 4, 5, 6, 7, 8, 9, 10, 11});
+  status.backends.push_back(
+      {"shop", "round_robin", "UP", 3, 2, true, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13});
   return status;
 }
 
