@@ -127,7 +127,12 @@ void check_http(Checker& checker, std::size_t i) {
                 "needs `protocol: http`: other connections have no headers to add to");
 }
 
-void check_empty_proxy_networks(Checker& checker, std::size_t i) {
+void check_proxy_networks(Checker& checker, std::size_t i) {
+  const FrontendConfig& frontend = checker.config.frontends[i];
+  if (frontend.accept_proxy_protocol && frontend.protocol == Protocol::kUdp) {
+    checker.error(make_path("frontends", i, "accept_proxy_protocol"),
+                  "PROXY headers come on TCP connections: not with `protocol: udp`");
+  }
   const Path path = make_path("frontends", i, "accept_proxy_protocol", "from");
   const TreeNode* list = checker.locator.own(path);
   if (list != nullptr && list->kind == NodeKind::kSequence && list->entries.empty()) {
@@ -146,7 +151,7 @@ void check_frontend_rules(Checker& checker) {
     check_routes(checker, i);
     check_tls(checker, i);
     check_http(checker, i);
-    check_empty_proxy_networks(checker, i);
+    check_proxy_networks(checker, i);
   }
   const TreeNode* frontends = checker.locator.own(make_path("frontends"));
   if (frontends != nullptr && frontends->kind == NodeKind::kSequence &&

@@ -44,14 +44,12 @@ constexpr Unsupported<F> kFrontends[] = {
     {{"routes"},
      [](const F& frontend) { return !frontend.routes.empty() && !frontend.tls; },
      " without `tls`"},
-    {{"accept_proxy_protocol"}, differs<&F::accept_proxy_protocol>},
     {{"max_connections"}, differs<&F::max_connections>},
     {{"max_connections_per_ip"}, differs<&F::max_connections_per_ip>},
     {{"allow"}, differs<&F::allow>},
     {{"deny"}, differs<&F::deny>},
     {{"forwarded"}, differs<&F::forwarded>},
     {{"timeouts", "sni"}, differs<&F::timeouts, &FrontendTimeouts::sni>},
-    {{"timeouts", "proxy_protocol"}, differs<&F::timeouts, &FrontendTimeouts::proxy_protocol>},
     {{"timeouts", "request_head"}, differs<&F::timeouts, &FrontendTimeouts::request_head>},
 };
 
@@ -73,7 +71,6 @@ constexpr Unsupported<S> kServers[] = {
      [](const S& server) { return !server.address.empty() && !is_ip_address(server.address); },
      ": give the server's IP address"},
     {{"max_connections"}, differs<&S::max_connections>},
-    {{"send_proxy_protocol"}, differs<&S::send_proxy_protocol>},
 };
 
 /// "`protocol: udp` is not supported yet".

@@ -6,6 +6,7 @@
 
 #include "balance/policy.h"
 #include "daemon/listener_set.h"
+#include "daemon/stage_compiler.h"
 #include "daemon/tls_compiler.h"
 
 namespace sluice::daemon {
@@ -68,6 +69,7 @@ Result<void> add_backend(const BackendConfig& config, StateRegistry& registry, T
   route->half_closed_timeout = config.timeouts.half_closed;
   route->retries = config.retries;
   route->keepalive = config.keepalive ? sys::Keepalive::kOn : sys::Keepalive::kOff;
+  add_introductions(config, *route);
   if (auto added = tls.add_introductions(config, *route); !added) return added;
   route->udp = {config.udp.idle, config.udp.responses, config.udp.max_flows};
   out.states.push_back(std::move(state));
@@ -105,6 +107,7 @@ Result<void> add_frontend(const FrontendConfig& config, const BackendsByName& ba
   for (const ListenAddress& address : config.listen) {
     route->listen.push_back(listener_name(config, address));
   }
+  add_greeting(config, *route);
   if (auto added = tls.add_greeting(config, *route); !added) return added;
   out.states.push_back(std::move(state));
   out.table->add(std::move(route));

@@ -30,7 +30,7 @@ StageSeat Session::seat() {
   }
   const int fd = state_ == State::kGreeting ? client_.get() : server_.get();
   StageHost& host = *this;
-  return {context_.relay, host, *findings_, fd, context_.worker};
+  return {context_.relay, host, *findings_, fd, client_.get(), context_.worker, id_};
 }
 
 /// Starts the next stage that has something to do for this session. Where none is left, the session

@@ -46,6 +46,7 @@ struct Findings {
   Endpoint client;       ///< as policies, limits and logs are to see it
   Endpoint destination;  ///< where the client wanted to go; unspecified: the socket's own address
   std::string server_name;          ///< SNI, lower case; empty = none
+  std::string unique_id;            ///< from a PROXY header; empty = none
   BackendRoute* backend = nullptr;  ///< where the session goes; null = the frontend's default
   ByteString from_client;           ///< read from the client's socket, not used
   ByteString from_server;           ///< read from the server's socket, not used
@@ -71,8 +72,10 @@ struct StageSeat {
   RelayContext& context;
   StageHost& host;
   Findings& findings;
-  int fd;  ///< the socket, which stays the session's
+  int fd;         ///< the socket, which stays the session's
+  int client_fd;  ///< the client's, which is the same in a greeting
   std::uint32_t worker;
+  std::uint64_t session_id;
 };
 
 class Stage {

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from . import process
-from .addresses import accepts, free_address
+from .addresses import accepts, free_address, text
 from .process import Background
 
 
@@ -56,6 +56,60 @@ class Nginx(Program):
               }}
             }}""")
         self.launch("nginx", "-e", self.directory / "error.log", "-p", self.directory, "-c", conf)
+
+
+class HAProxy(Program):
+    """One proxy of its kind; `section` is what stands below `frontend` there."""
+
+    def __init__(self, section):
+        super().__init__()
+        conf = self.directory / "haproxy.cfg"
+        lines = "\n".join(f"  {line}" for line in section(text(self.address)))
+        conf.write_text("defaults\n  timeout client 30s\n  timeout server 30s\n"
+                        f"  timeout connect 5s\nlisten all\n{lines}\n")
+        self.launch("haproxy", "-db", "-f", conf)
+
+    @classmethod
+    def receiver(cls):
+        """Takes a PROXY header, answers HTTP with `from ADDRESS:PORT`."""
+        return cls(lambda address: [
+            f"bind {address} accept-proxy", "mode http",
+            'http-request return status 200 content-type text/plain lf-string "from %ci:%cp\\n"'])
+
+    @classmethod
+    def sender(cls, to, version):
+        """Passes connections on with a PROXY header of `v1` or `v2` before them."""
+        word = {"v1": "send-proxy", "v2": "send-proxy-v2"}[version]
+        return cls(lambda address: [f"bind {address}", "mode tcp", f"server s {text(to)} {word}"])
+
+
+class NginxStream(Program):
+    """nginx with its layer 4 module; `block` is its `stream` or `http` block."""
+
+    def __init__(self, block):
+        super().__init__()
+        self.directory.chmod(0o755)
+        conf = self.directory / "nginx.conf"
+        user = "user root;" if os.getuid() == 0 else ""
+        conf.write_text(f"""
+            load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+            {user} daemon off; pid {self.directory}/pid; error_log {self.directory}/error.log;
+            worker_processes 1; events {{ worker_connections 256; }}
+            {block(text(self.address))}""")
+        self.launch("nginx", "-e", self.directory / "error.log", "-p", self.directory, "-c", conf)
+
+    @classmethod
+    def receiver(cls):
+        """Takes a PROXY header, answers HTTP with `from ADDRESS:PORT`."""
+        answer = '"from $proxy_protocol_addr:$proxy_protocol_port\\n"'
+        return cls(lambda address: f"""http {{ access_log off; server {{
+            listen {address} proxy_protocol; location / {{ return 200 {answer}; }} }} }}""")
+
+    @classmethod
+    def sender(cls, to, _version):
+        """Passes connections on with a PROXY header of version 1, the one that it can write."""
+        return cls(lambda address: f"""stream {{ server {{
+            listen {address}; proxy_pass {text(to)}; proxy_protocol on; }} }}""")
 
 
 class Redis(Program):

@@ -46,7 +46,8 @@ class TlsStageTest : public ::testing::Test, private StageHost {
 
   void begin(Side with, tls::Ssl (*make)(TlsStageTest&)) {
     loop_.run([&] {
-      const StageSeat seat{loop_.parts().relay, *this, findings_, pair_.near.get(), 0};
+      const int fd = pair_.near.get();
+      const StageSeat seat{loop_.parts().relay, *this, findings_, fd, fd, 0, 1};
       stage_ = std::make_unique<TlsStage>(seat, with, base::milliseconds(0), make(*this));
       stage_->start();
     });

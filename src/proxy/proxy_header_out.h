@@ -1,0 +1,29 @@
+// The stage that sends a PROXY header to a server before anything else, with a send of its own: no
+// byte can overtake it.
+//
+// It names the client as the session sees it (from the PROXY header in front, where there was one).
+// Version 2 adds the server name, the ALPN protocol and TLS of the client's connection, where they
+// are known, the unique id (the session's own where none came in) and a checksum.
+#pragma once
+
+#include <memory>
+
+#include "proxy/stage.h"
+
+namespace sluice::proxy {
+
+enum class ProxyVersion : std::uint8_t { kV1, kV2 };
+
+class ProxyHeaderOutMaker final : public StageMaker {
+ public:
+  ProxyHeaderOutMaker(ProxyVersion version, base::milliseconds timeout)
+      : version_(version), timeout_(timeout) {}
+
+  [[nodiscard]] std::unique_ptr<Stage> make(const StageSeat& seat) const override;
+
+ private:
+  ProxyVersion version_;
+  base::milliseconds timeout_;
+};
+
+}  // namespace sluice::proxy

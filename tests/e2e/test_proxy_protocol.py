@@ -1,0 +1,222 @@
+"""PROXY headers that come in and go out, with HAProxy and nginx on either end."""
+
+import socket
+import struct
+
+import pytest
+
+from harness import settings, tls
+from harness.addresses import text
+from harness.authority import Authority
+from harness.clients import connect, ending_of, round_trip
+from harness.programs import HAProxy, NginxStream
+from harness.sluice import server
+from harness.thread_server import echo, read_exactly
+from harness.waiting import wait_for
+
+TRUSTED = {"accept_proxy_protocol": {"from": ["127.0.0.0/8"]}}
+V1 = b"PROXY TCP4 192.0.2.1 198.51.100.2 40000 443\r\n"
+SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+LOCAL = SIGNATURE + b"\x20\0\0\0"
+REFUSED = ("proxy_header_invalid", "client")
+
+
+def vectors():
+    """(name, verdict, addresses, bytes) of the table that the unit tests judge by."""
+    table = settings.TREE / "tests/unit/wire/proxy_headers.txt"
+    rows = [line.split() for line in table.read_text().splitlines() if not line.startswith("#")]
+    return [(name, verdict, addresses, bytes.fromhex(data))
+            for name, verdict, addresses, data in rows]
+
+
+def read_header(source):
+    """A version 2 header: (family byte, addresses, {extension: value})."""
+    fixed = read_exactly(source, 16)
+    assert fixed[:13] == SIGNATURE + b"\x21", fixed
+    rest = read_exactly(source, struct.unpack("!H", fixed[14:])[0])
+    size = {0x11: 12, 0x21: 36, 0x00: 0}[fixed[13]]
+    place, extensions = size, {}
+    while place < len(rest):
+        kind, length = struct.unpack("!BH", rest[place:place + 3])
+        extensions[kind] = rest[place + 3:place + 3 + length]
+        place += 3 + length
+    return fixed[13], rest[:size], extensions
+
+
+def header_then_echo(accepted, one):
+    """Keeps the version 2 header it gets, then echoes."""
+    one.records["header"] = read_header(accepted)
+    echo(accepted, one)
+
+
+def line_then_echo(accepted, one):
+    """Keeps the version 1 header it gets, then echoes."""
+    line = b""
+    while not line.endswith(b"\r\n"):
+        line += read_exactly(accepted, 1)
+    one.records["header"] = line
+    echo(accepted, one)
+
+
+def v4(address):
+    return socket.inet_aton(address[0]), struct.pack("!H", address[1])
+
+
+def client_of(proxy):
+    """The client of the only session."""
+    (row,) = wait_for(proxy.sessions, "a session")
+    return row["client"]
+
+
+# --- In ---
+
+@pytest.mark.smoke
+def test_header_and_payload_in_one_segment(proxied, serve):
+    proxy, address = proxied(serve(echo), frontend_keys=TRUSTED)
+    with connect(address) as client:
+        client.sendall(V1 + b"ping")
+        assert read_exactly(client, 4) == b"ping"
+        assert round_trip(client, b"x" * 300_000)
+        assert client_of(proxy) == "192.0.2.1:40000"
+
+
+def test_every_header_of_the_table(proxied, serve):
+    """The verdict, whose address counts, and that nothing of the header reaches the server."""
+    one = serve(echo)
+    proxy, address = proxied(one, frontend_keys=TRUSTED)
+    refused = taken = 0
+    for name, verdict, addresses, data in vectors():
+        with connect(address) as client:
+            if verdict == "valid":
+                client.sendall(data + b"ping")
+                assert read_exactly(client, 4) == b"ping", name
+                own = text(client.getsockname())
+                assert client_of(proxy) == (own if addresses == "-" else addresses.split(">")[0])
+                taken += 1
+            elif verdict == "invalid":
+                client.sendall(data)
+                assert ending_of(client)[0] == b"", name
+                refused += 1
+        wait_for(lambda: not proxy.sessions(), f"the session of {name} is over")
+    assert proxy.reasons()[REFUSED] == refused
+    assert one.accepted == taken
+    assert refused + taken >= 40
+
+
+@pytest.mark.parametrize("header", [V1, LOCAL, SIGNATURE + b"\x21\x11\0\x0c" + bytes(12)],
+                         ids=["v1", "local", "v2"])
+def test_byte_by_byte(proxied, serve, header):
+    _, address = proxied(serve(echo), frontend_keys=TRUSTED)
+    with connect(address) as client:
+        for place in range(len(header)):
+            client.sendall(header[place:place + 1])
+        assert round_trip(client)
+
+
+def test_half_a_header_times_out(proxied, serve):
+    proxy, address = proxied(serve(echo), frontend_keys=TRUSTED | {
+        "timeouts": {"proxy_protocol": "200ms"}})
+    with connect(address) as client:
+        client.sendall(V1[:20])
+        assert ending_of(client)[0] == b""
+    wait_for(lambda: proxy.reasons().get(REFUSED) == 1, "the refusal is counted")
+
+
+def test_others_are_not_believed(proxied, serve):
+    """Outside the networks a header is payload like any other."""
+    proxy, address = proxied(serve(echo), frontend_keys={
+        "accept_proxy_protocol": {"from": ["10.0.0.0/8", "2001:db8::/32"]}})
+    with connect(address) as client:
+        assert round_trip(client, V1)
+        assert client_of(proxy) == text(client.getsockname())
+
+
+def test_in_front_of_tls(proxied, serve, tmp_path):
+    """The header comes before the ClientHello, in the same segment or not."""
+    authority = Authority(tmp_path)
+    proxy, address = proxied(
+        server("s1", serve(echo), ssl_offload=True),
+        certificates=[tls.entry("shop", authority.issue("shop.test"))],
+        frontend_keys=TRUSTED | {"tls": {"certificates": ["shop"]}})
+    raw = connect(address)
+    raw.sendall(V1)
+    with tls.client_context(authority).wrap_socket(raw, server_hostname="shop.test") as client:
+        assert round_trip(client, b"x" * 100_000)
+        assert client_of(proxy) == "192.0.2.1:40000"
+
+
+# --- Out ---
+
+@pytest.mark.smoke
+def test_version_1_goes_out(proxied, serve):
+    one = serve(line_then_echo)
+    _, address = proxied(server("s1", one, send_proxy_protocol="v1"))
+    with connect(address) as client:
+        assert round_trip(client, b"x" * 300_000)
+        source, port = client.getsockname()
+        expected = f"PROXY TCP4 {source} {address[0]} {port} {address[1]}\r\n"
+        assert one.records["header"] == expected.encode()
+
+
+def test_version_2_goes_out(proxied, serve):
+    one = serve(header_then_echo)
+    _, address = proxied(server("s1", one, send_proxy_protocol="v2"))
+    with connect(address) as client:
+        assert round_trip(client)
+        family, addresses, extensions = one.records["header"]
+        (source, port), (here, our_port) = v4(client.getsockname()), v4(address)
+        assert (family, addresses) == (0x11, source + here + port + our_port)
+        assert set(extensions) == {0x03, 0x05}  # checksum, unique id
+
+
+def test_what_came_in_goes_out(proxied, serve):
+    one = serve(line_then_echo)
+    _, address = proxied(server("s1", one, send_proxy_protocol="v1"), frontend_keys=TRUSTED)
+    with connect(address) as client:
+        client.sendall(V1 + b"ping")
+        assert read_exactly(client, 4) == b"ping"
+    assert one.records["header"] == V1
+
+
+def test_version_2_tells_of_tls(proxied, serve, tmp_path):
+    authority = Authority(tmp_path)
+    one = serve(header_then_echo)
+    _, address = proxied(
+        server("s1", one, ssl_offload=True, send_proxy_protocol="v2"),
+        certificates=[tls.entry("shop", authority.issue("shop.test"))],
+        frontend_keys={"tls": {"certificates": ["shop"], "alpn": ["h2", "http/1.1"]}})
+    context = tls.client_context(authority)
+    context.set_alpn_protocols(["http/1.1"])
+    with context.wrap_socket(connect(address), server_hostname="shop.test") as client:
+        assert round_trip(client)
+        extensions = one.records["header"][2]
+        assert extensions[0x01] == b"http/1.1"
+        assert extensions[0x02] == b"shop.test"
+        assert extensions[0x20][0] & 1
+        assert client.version().encode() in extensions[0x20]
+        assert client.cipher()[0].encode() in extensions[0x20]
+
+
+# --- Others' programs ---
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("program", [HAProxy.receiver, NginxStream.receiver],
+                         ids=["haproxy", "nginx"])
+def test_others_understand_ours(proxied, program, version):
+    with program() as receiver:
+        _, address = proxied(server("s1", receiver, send_proxy_protocol=version),
+                             frontend_keys=TRUSTED)
+        with connect(address) as client:
+            client.sendall(V1 + b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert b"from 192.0.2.1:40000\n" in ending_of(client)[0]
+
+
+@pytest.mark.parametrize("program, version", [
+    (HAProxy, "v1"), (HAProxy, "v2"), (NginxStream, "v1")],
+    ids=["haproxy_v1", "haproxy_v2", "nginx_v1"])
+def test_we_understand_others(proxied, serve, program, version):
+    proxy, address = proxied(serve(echo), frontend_keys=TRUSTED)
+    with program.sender(address, version) as sender, connect(sender.address) as client:
+        assert round_trip(client, b"x" * 100_000)
+        wait_for(lambda: text(client.getsockname()) in [row["client"] for row in proxy.sessions()],
+                 "a session of the client behind the other proxy")
