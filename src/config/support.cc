@@ -39,6 +39,10 @@ constexpr Unsupported<Config> kGlobals[] = {
     {{"watch"}, differs<&Config::watch>},
 };
 
+constexpr bool is_udp(const F& frontend) {
+  return frontend.protocol == Protocol::kUdp;
+}
+
 constexpr Unsupported<F> kFrontends[] = {
     {{"protocol"}, [](const F& frontend) { return frontend.protocol == Protocol::kHttp; }},
     {{"routes"},
@@ -46,8 +50,12 @@ constexpr Unsupported<F> kFrontends[] = {
      " without `tls`"},
     {{"max_connections"}, differs<&F::max_connections>},
     {{"max_connections_per_ip"}, differs<&F::max_connections_per_ip>},
-    {{"allow"}, differs<&F::allow>},
-    {{"deny"}, differs<&F::deny>},
+    {{"allow"},
+     [](const F& frontend) { return is_udp(frontend) && !frontend.allow.empty(); },
+     " with `protocol: udp`"},
+    {{"deny"},
+     [](const F& frontend) { return is_udp(frontend) && !frontend.deny.empty(); },
+     " with `protocol: udp`"},
     {{"forwarded"}, differs<&F::forwarded>},
     {{"timeouts", "sni"}, differs<&F::timeouts, &FrontendTimeouts::sni>},
     {{"timeouts", "request_head"}, differs<&F::timeouts, &FrontendTimeouts::request_head>},

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 
+#include "proxy/admission.h"
 #include "proxy/proxy_header_in.h"
 #include "proxy/proxy_header_out.h"
 
@@ -13,6 +14,10 @@ void add_greeting(const FrontendConfig& config, proxy::FrontendRoute& route) {
   if (config.accept_proxy_protocol) {
     route.greeting.push_back(std::make_unique<proxy::ProxyHeaderInMaker>(
         proxy::NetworkSet(config.accept_proxy_protocol->from), config.timeouts.proxy_protocol));
+  }
+  if (!config.allow.empty() || !config.deny.empty()) {
+    route.greeting.push_back(std::make_unique<proxy::AdmissionMaker>(
+        proxy::NetworkSet(config.allow), proxy::NetworkSet(config.deny)));
   }
 }
 
