@@ -38,16 +38,29 @@ struct WorkerLoop::HandOver final : reactor::Letter {
   sys::Fd client;
 };
 
-/// Another worker has no room for a flow of this backend and holds fewer than its share.
+/// A worker has no room for a flow of this backend and holds fewer than its share. Goes from one of
+/// its siblings to the next until one has made room, or none could.
 struct WorkerLoop::RoomWish final : reactor::Letter {
-  RoomWish(WorkerLoop& receiver_in, std::string backend_in, std::uint64_t share_in)
-      : receiver(receiver_in), backend(std::move(backend_in)), share(share_in) {}
+  RoomWish(const std::vector<WorkerLoop*>& siblings_in, std::size_t receiver_in,
+           std::string backend_in, std::uint64_t share_in)
+      : siblings(siblings_in),
+        receiver(receiver_in),
+        backend(std::move(backend_in)),
+        share(share_in) {}
 
-  void deliver() noexcept override { receiver.udp_.flows().give_room(backend, share); }
+  void deliver() noexcept override {
+    if (siblings[receiver]->udp_.flows().give_room(backend, share) || --receivers_left == 0) return;
+    const std::size_t next = (receiver + 1) % siblings.size();
+    auto wish = std::make_unique<RoomWish>(siblings, next, std::move(backend), share);
+    wish->receivers_left = receivers_left;
+    siblings[next]->mailbox().post(std::move(wish));
+  }
 
-  WorkerLoop& receiver;
+  const std::vector<WorkerLoop*>& siblings;  ///< of who asks; they never change
+  std::size_t receiver;
   std::string backend;
   std::uint64_t share;
+  std::size_t receivers_left = siblings.size();
 };
 
 WorkerLoop::Door::Door(WorkerLoop& loop, NewListener added)
@@ -188,11 +201,12 @@ bool WorkerLoop::has_room() const noexcept {
 
 void WorkerLoop::ask_others(const std::string& backend, std::uint64_t share) noexcept {
   if (siblings_.empty()) return;
-  WorkerLoop* busiest = *std::max_element(
+  const auto busiest = std::max_element(
       siblings_.begin(), siblings_.end(), [](const WorkerLoop* left, const WorkerLoop* right) {
         return left->udp_numbers().flows.value() < right->udp_numbers().flows.value();
       });
-  busiest->mailbox().post(std::make_unique<RoomWish>(*busiest, backend, share));
+  const auto index = static_cast<std::size_t>(busiest - siblings_.begin());
+  (*busiest)->mailbox().post(std::make_unique<RoomWish>(siblings_, index, backend, share));
 }
 
 proxy::AcceptMode WorkerLoop::accept_mode() const noexcept {

@@ -17,7 +17,9 @@ FlowRanks& UdpFlowSet::ranks_of(balance::BackendState& backend) {
 UdpFlow* UdpFlowSet::begin(UdpListener& listener, TablePin& pin, FrontendRoute& frontend,
                            const FlowKey& key) {
   FlowRanks& ranks = ranks_of(frontend.backend->balance.state());
+  ranks.backend->flows().up();
   if (!make_room(ranks, frontend.backend->udp)) {
+    ranks.backend->flows().down();
     frontend.state->traffic(context_.sessions.worker).refused.add(1);
     sessions_.refuse(CloseReason::kLimit);
     if (ranks.count == 0) ranks_.remove_if([&](const FlowRanks& each) { return &each == &ranks; });
@@ -29,7 +31,6 @@ UdpFlow* UdpFlowSet::begin(UdpListener& listener, TablePin& pin, FrontendRoute& 
   flows_.push_back(flow);
   ranks.unproven.push_back(flow);
   ++ranks.count;
-  ranks.backend->flows().up();
   context_.numbers.begun.add(1);
   context_.numbers.flows.set(context_.numbers.flows.value() + 1);
   listener.enter(flow);
@@ -39,9 +40,9 @@ UdpFlow* UdpFlowSet::begin(UdpListener& listener, TablePin& pin, FrontendRoute& 
 
 bool UdpFlowSet::make_room(FlowRanks& ranks, const UdpRules& rules) noexcept {
   const bool has_descriptors = room_.has_room();
-  if (has_descriptors && ranks.backend->flows().value() < rules.max_flows) return true;
-  const std::uint64_t workers = ranks.backend->workers();
-  const std::uint64_t share = std::max<std::uint64_t>(1, (rules.max_flows + workers - 1) / workers);
+  if (has_descriptors && ranks.backend->flows().value() <= rules.max_flows) return true;
+  const std::uint64_t share =
+      std::max<std::uint64_t>(1, rules.max_flows / ranks.backend->workers());
   if (has_descriptors && ranks.count < share) {
     room_.ask_others(ranks.backend->name(), share);
     return true;
@@ -57,12 +58,13 @@ bool UdpFlowSet::evict(FlowRanks& ranks) noexcept {
   return true;
 }
 
-void UdpFlowSet::give_room(const std::string& backend, std::uint64_t share) noexcept {
-  for (FlowRanks& ranks : ranks_) {
-    if (ranks.backend->name() != backend) continue;
-    if (ranks.count > share || (ranks.count == share && share == 1)) evict(ranks);
-    return;
-  }
+bool UdpFlowSet::give_room(const std::string& backend, std::uint64_t share) noexcept {
+  const auto ranks = std::find_if(ranks_.begin(), ranks_.end(), [&](const FlowRanks& each) {
+    return each.backend->name() == backend;
+  });
+  if (ranks == ranks_.end()) return false;
+  // Where there are fewer flows than workers one may have to give its only one.
+  return (ranks->count > share || share == 1) && evict(*ranks);
 }
 
 // --- From the flows ---

@@ -1,11 +1,11 @@
 // The UDP flows of one worker: makes them, keeps them in order of age and of idleness, finds them
 // for `lbstat sessions` and `kill`.
 //
-// A backend has `max_flows` over all workers. When it has them all, a worker that holds its share
-// or more ends its own longest idle flow for a new one; a worker that holds less asks the busiest
-// one to (`FlowRoom`), and for that moment there are more flows than `max_flows`, by one share at
-// the most. Flows whose client has never spoken again after an answer go first: a flood from forged
-// addresses, of which none has seen an answer, ends its own flows and not those that live.
+// A backend has `max_flows` over all workers. A worker that begins one more than that and holds
+// more than its share ends its own longest idle flow for it; a worker that holds less asks the
+// others to (`FlowRoom`), and for that moment there are more flows than `max_flows`, by one share
+// at the most. Flows whose client has never spoken again after an answer go first: a flood from
+// forged addresses, of which none has seen an answer, ends its own flows and not those that live.
 //
 // Thread: its worker's.
 #pragma once
@@ -36,8 +36,7 @@ class FlowRoom {
  public:
   /// The process may have one session more.
   [[nodiscard]] virtual bool has_room() const noexcept = 0;
-  /// Another worker may hold more than its share of the backend's flows, which is `share`: it is to
-  /// end one.
+  /// One that holds more of the backend's flows than its share, which is `share`, is to end one.
   virtual void ask_others(const std::string& backend, std::uint64_t share) noexcept = 0;
 
  protected:
@@ -54,8 +53,8 @@ class UdpFlowSet final : private UdpFlowOwner {
                                const FlowKey& key);
 
   /// Another worker needs room: ends the longest idle flow of this backend if more than `share` of
-  /// them are here.
-  void give_room(const std::string& backend, std::uint64_t share) noexcept;
+  /// them are here. Says whether.
+  bool give_room(const std::string& backend, std::uint64_t share) noexcept;
 
   /// End of turn, first: sends what waits.
   void flush() noexcept;
@@ -83,6 +82,7 @@ class UdpFlowSet final : private UdpFlowOwner {
   void on_flow_ended(UdpFlow& flow) noexcept override;
 
   [[nodiscard]] FlowRanks& ranks_of(balance::BackendState& backend);
+  /// For one flow more, which the backend's number of flows includes already.
   [[nodiscard]] bool make_room(FlowRanks& ranks, const UdpRules& rules) noexcept;
   bool evict(FlowRanks& ranks) noexcept;
 
