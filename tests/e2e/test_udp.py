@@ -97,6 +97,18 @@ def test_the_answer_comes_from_the_address_that_was_asked(start_sluice, serve_ud
     assert proxy.status()["sessions"] == 3, "one client that speaks to three addresses"
 
 
+def test_the_answer_comes_from_the_ipv6_address_that_was_asked(start_sluice, serve_udp):
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        probe.bind(("::", 0))
+        port = probe.getsockname()[1]
+    start_sluice({
+        "frontends": [{"name": "front", "protocol": "udp", "listen": f"[::]:{port}",
+                       "backend": "back"}],
+        "backends": [backend("back", [server("s1", serve_udp(echo))])]})
+    with udp_client(("::1", port), socket.AF_INET6) as client:
+        assert ask(client, b"six") == b"six"
+
+
 def test_tcp_and_udp_share_a_port(start_sluice, serve, serve_udp):
     from harness.addresses import free_address
     from harness.clients import ask_name
@@ -200,6 +212,38 @@ def test_passive_and_weights(proxied_udp, serve_udp):
     answers = [ask_new(address) for _ in range(40)]
     assert answers.count(b"one:question") == 30
     assert answers.count(b"two:question") == 10
+
+
+def ask_from(ip, address):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(10)
+        client.bind((ip, 0))
+        client.connect(address)
+        return ask(client)
+
+
+def test_source_hash(proxied_udp, serve_udp):
+    servers = [serve_udp(named(str(number))) for number in range(4)]
+    _, address = proxied_udp(*servers, backend_keys={"policy": "source_hash"})
+    clients = [f"127.0.7.{number}" for number in range(1, 21)]
+    homes = {ip: ask_from(ip, address) for ip in clients}
+    assert len(set(homes.values())) == 4
+    moved = [ip for ip in clients if ask_from(ip, address) != homes[ip]]
+    assert len(moved) <= 5, "only what its server may not hold beyond 125 % of the mean"
+
+
+def test_random(proxied_udp, serve_udp):
+    _, address = proxied_udp(*(serve_udp(named(str(number))) for number in range(4)),
+                             backend_keys={"policy": "random"})
+    assert len({ask_new(address) for _ in range(60)}) == 4
+
+
+def test_first(proxied_udp, serve_udp):
+    one, two = serve_udp(named("one")), serve_udp(named("two"))
+    _, address = proxied_udp(one, two, backend_keys={"policy": "first"})
+    assert {ask_new(address) for _ in range(10)} == {b"one:question"}
+    one.stop()
+    assert {ask_new(address) for _ in range(10)} == {b"two:question"}
 
 
 def test_least_connections(proxied_udp, serve_udp):

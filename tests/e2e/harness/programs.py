@@ -8,6 +8,7 @@ from pathlib import Path
 from . import process
 from .addresses import accepts, free_address, text
 from .process import Background
+from .udp import is_bound
 
 
 class Program:
@@ -123,6 +124,29 @@ class Iperf(Program):
     def __init__(self):
         super().__init__()
         self.launch("iperf3", "--server", "--bind", self.address[0], "--port", self.address[1])
+
+
+class Dnsmasq(Program):
+    """A DNS server that answers every question for an address with this one; it listens for TCP as
+    well, which tells that it is there."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.launch("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
+                    "--no-hosts", "--no-daemon", f"--pid-file={self.directory}/pid",
+                    f"--listen-address={self.address[0]}", f"--port={self.address[1]}",
+                    "--bind-interfaces", "--cache-size=0", f"--address=/#/{answer}")
+
+
+class Sipp(Program):
+    """The called side of SIPp's own scenario."""
+
+    def __init__(self):
+        super().__init__()
+        self.running = Background(
+            ["sipp", "-sn", "uas", "-i", self.address[0], "-p", self.address[1], "-nostdin"],
+            self.directory / "log", cwd=self.directory)
+        self.running.wait_until(lambda: is_bound(self.address), "sipp has its port")
 
 
 class Postgres(Program):

@@ -1,6 +1,8 @@
 """UDP ends for the tests: servers on threads of their own and clients with a deadline."""
 
+import collections
 import contextlib
+import errno
 import random
 import select
 import socket
@@ -20,6 +22,16 @@ def free_udp_address():
         return ip, probe.getsockname()[1]
 
 
+def is_bound(address):
+    """Whether a UDP socket has this address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(address)
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+        return False
+
+
 def echo(datagram):
     return [datagram]
 
@@ -35,7 +47,7 @@ def silent(_datagram):
 
 class UdpServer:
     """`handler(datagram)` gives the answers. `senders` are the addresses that have spoken to it,
-    `received` everything they said, in order."""
+    `received` is everything they said, in order, `said_by` tells who said what."""
 
     def __init__(self, handler, address=None):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -45,6 +57,7 @@ class UdpServer:
         self.handler = handler
         self.senders = set()
         self.received = []
+        self.said_by = collections.defaultdict(set)
         self.is_running = True
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
@@ -57,6 +70,7 @@ class UdpServer:
                 datagram, sender = self.socket.recvfrom(70000)
                 self.senders.add(sender)
                 self.received.append(datagram)
+                self.said_by[datagram].add(sender)
                 for answer in self.handler(datagram):
                     self.socket.sendto(answer, sender)
 
