@@ -28,6 +28,8 @@ def run_scenario(scenario, subjects, rounds, bench):
     """
     if scenario.measure == "memory":
         subjects = [subject for subject in subjects if subject != DIRECT]
+    subjects = [subject for subject in subjects
+                if subject == DIRECT or scenario.protocol in subject.protocols]
     results, errors = [], []
     for number in range(rounds):
         if number == 1:  # the number of system calls hardly varies: one round is enough

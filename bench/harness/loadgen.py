@@ -5,6 +5,7 @@ import os
 from .programs import Program, ProgramError
 
 START_TIMEOUT = 20  # seconds; thousands of connections are opened one after the other
+MOST_LOST = 0.01  # share of datagrams; with more it is another load than what was asked for
 DRAIN_TIMEOUT = 45  # seconds beyond the run itself: more than the load generator's own limits
 
 
@@ -15,8 +16,8 @@ class Backend:
         command = [os.path.join(build, "bench/load/sluice-bench-backend"),
                    "--service", spec.service, "--listeners", spec.servers,
                    "--request", spec.request_bytes, "--response", spec.response_bytes]
-        if spec.verify:
-            command.append("--verify")
+        command += ["--udp"] if spec.protocol == "udp" else []
+        command += ["--verify"] if spec.verify else []
         self.program = Program("backend", command, cpus, folder)
         try:
             self.ports = self.program.hear(START_TIMEOUT)["ports"]
@@ -53,8 +54,11 @@ class Load:
                    "--rate", spec.rate]
         for port in targets:
             command += ["--target", f"127.0.0.1:{port}"]
+        if spec.protocol == "udp":
+            command += ["--udp", "--burst", spec.burst, "--outstanding", spec.outstanding]
         command += ["--bursts"] if spec.bursts else []
         command += ["--verify"] if spec.verify else []
+        self.burst = spec.burst
         self.program = Program("load", command, cpus, folder)
         try:
             self.program.hear(START_TIMEOUT)
@@ -86,6 +90,8 @@ class Load:
         failures = {kind: count for kind, count in report["failures"].items() if count}
         if failures:
             raise ProgramError(f"the load met failures: {failures}")
+        if report["lost"] > MOST_LOST * report["units"] * self.burst:
+            raise ProgramError(f"{report['lost']} datagrams were lost")
         return report
 
     def close(self):

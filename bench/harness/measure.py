@@ -68,7 +68,8 @@ def _stage(scenario, subject, bench):
         backend = stack.enter_context(Backend(bench.build, scenario, bench.load_cpus, folder))
         proxy, targets = None, backend.ports
         if subject != DIRECT:
-            proxy = stack.enter_context(Proxy(subject, backend.ports, bench.proxy_cpus, folder))
+            proxy = stack.enter_context(Proxy(subject, backend.ports, bench.proxy_cpus, folder,
+                                              scenario.protocol))
             targets = [proxy.port]
             proxy.settle()
         idle = proc.memory(proxy.pids()) if proxy else None

@@ -14,13 +14,29 @@ QUIET_CPU = 0.0005  # seconds of CPU in that span
 QUIET_TIMEOUT = 5  # seconds
 
 
-class Proxy:
-    """One process tree under test, accepting on `port`."""
+def accepts(port):
+    """Whether something accepts TCP connections at this loopback port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    except OSError:
+        return False
 
-    def __init__(self, subject, backend_ports, cpus, folder):
+
+def is_udp_bound(port):
+    """Whether some UDP socket of this network namespace has the port (proc_net(5))."""
+    with open("/proc/self/net/udp", encoding="ascii") as table:
+        return any(line.split()[1].endswith(f":{port:04X}") for line in list(table)[1:])
+
+
+class Proxy:
+    """One process tree under test, taking `protocol` (tcp or udp) on `port`."""
+
+    def __init__(self, subject, backend_ports, cpus, folder, protocol="tcp"):
         self.reservation = Reservation()
         self.port = self.reservation.port
-        name, text = subject.configure(folder, self.port, backend_ports)
+        self.is_ready = accepts if protocol == "tcp" else is_udp_bound
+        name, text = subject.configure(folder, self.port, backend_ports, protocol)
         path = os.path.join(folder, name)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
@@ -32,17 +48,15 @@ class Proxy:
             raise
 
     def _wait_until_ready(self):
-        """It is ready when its port accepts; what a program creates later (nginx its worker) it has
-        created by then, because only that accepts."""
+        """It is ready when its port accepts (only the worker that nginx creates later does that). A
+        UDP port is there before that worker: settle() sees it through."""
         deadline = time.monotonic() + READY_TIMEOUT
         while time.monotonic() < deadline:
             if not self.program.is_alive():
                 raise ProgramError(self.program.complaint("has ended"))
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            if self.is_ready(self.port):
                 return
-            except OSError:
-                time.sleep(0.01)
+            time.sleep(0.01)
         raise ProgramError(self.program.complaint(f"does not accept on port {self.port}"))
 
     def pids(self):

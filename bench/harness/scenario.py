@@ -26,6 +26,9 @@ class Scenario:
     what: str                       # one line for the reader of the table
     mode: str                       # echo | short | download | upload
     service: str                    # echo | sink | source | request
+    protocol: str = "tcp"           # tcp | udp (mode echo: a burst of datagrams and an answer)
+    burst: int = 1                  # udp: datagrams of a request
+    outstanding: int = 0            # udp: exchanges at a time; 0: one on every connection
     measure: str = "cpu"            # cpu | memory
     unit: str = "100k messages"
     connections: int = 1
@@ -44,9 +47,14 @@ class Scenario:
             raise ScenarioError(f"{self.name}: mode: {self.mode!r} is not known")
         if self.service not in ("echo", "sink", "source", "request"):
             raise ScenarioError(f"{self.name}: service: {self.service!r} is not known")
+        if self.protocol not in ("tcp", "udp"):
+            raise ScenarioError(f"{self.name}: protocol: {self.protocol!r} is not known")
+        if self.protocol == "udp" and (self.mode, self.service) != ("echo", "echo"):
+            raise ScenarioError(f"{self.name}: protocol: udp is for mode and service echo only")
         if self.measure not in ("cpu", "memory"):
             raise ScenarioError(f"{self.name}: measure: {self.measure!r} is not known")
-        for field in ("connections", "request_bytes", "response_bytes", "servers", "sources"):
+        for field in ("connections", "burst", "request_bytes", "response_bytes", "servers",
+                      "sources"):
             if not isinstance(getattr(self, field), int) or getattr(self, field) < 1:
                 raise ScenarioError(f"{self.name}: {field}: must be a positive whole number")
         if self.unit not in UNITS:

@@ -1,6 +1,6 @@
 """What is measured: Sluice and its peers, each with a configuration that says the same.
 
-Equal for all: one worker, one TCP listener with a backlog of 4096, round robin over the same
+Equal for all: one worker, one listener (TCP with a backlog of 4096), round robin over the same
 servers, no log line per session, no health checks, an hour of idle time, TCP_NODELAY (default of
 all), room for the same number of sessions. What is left is each program's own default.
 """
@@ -25,14 +25,15 @@ def max_sessions():
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """A program under test. `configure(folder, port, backends)` gives the name and the text of its
-    configuration file, `command(program, file)` its command line."""
+    """A program under test. `configure(folder, port, backends, protocol)` gives the name and the
+    text of its configuration file, `command(program, file)` its command line."""
     name: str
     program: str
     version_flag: str
     configure: typing.Callable
     command: typing.Callable
     is_peer: bool = True
+    protocols: tuple = ("tcp", "udp")
 
     def version(self):
         """The first line of what the program says about itself that holds a number."""
@@ -57,8 +58,10 @@ def nginx_stream_module(program):
 
 def nginx_config(program):
     """nginx's configuration, for this program."""
-    def configure(folder, port, backends):
+    def configure(folder, port, backends, protocol):
         servers = " ".join(f"server 127.0.0.1:{backend};" for backend in backends)
+        # As large as the system lets it be: net.core.rmem_max.
+        kind = "udp rcvbuf=4m" if protocol == "udp" else "backlog=4096"
         return "nginx.conf", f"""daemon off;
 {nginx_stream_module(program)}
 user root;
@@ -70,7 +73,7 @@ stream {{
   access_log off;
   upstream bench {{ {servers} }}
   server {{
-    listen 127.0.0.1:{port} backlog=4096;
+    listen 127.0.0.1:{port} {kind};
     proxy_pass bench;
     proxy_buffer_size 64k;
     proxy_connect_timeout 5s;
@@ -83,7 +86,7 @@ stream {{
 
 def haproxy_config(global_line="", option_line=""):
     """HAProxy's configuration, with one more line in `global` and in `defaults`, or none."""
-    def configure(_folder, port, backends):
+    def configure(_folder, port, backends, _protocol):
         servers = "\n".join(f"  server s{n} 127.0.0.1:{backend}"
                             for n, backend in enumerate(backends))
         return "haproxy.cfg", f"""global
@@ -105,16 +108,18 @@ listen bench
     return configure
 
 
-def sluice_config(folder, port, backends):
+def sluice_config(folder, port, backends, protocol):
     servers = [{"name": f"s{n}", "address": "127.0.0.1", "port": backend}
                for n, backend in enumerate(backends)]
     document = {
         "workers": 1,
         "log": {"level": "error", "sessions": False},
         "admin": {"socket": os.path.join(folder, "admin.sock")},
-        "frontends": [{"name": "bench", "listen": f"127.0.0.1:{port}", "backend": "bench"}],
+        "frontends": [{"name": "bench", "protocol": protocol, "listen": f"127.0.0.1:{port}",
+                       "backend": "bench"}],
         "backends": [{"name": "bench", "policy": "round_robin", "health_check": {"type": "none"},
                       "timeouts": {"connect": "5s", "idle": f"{IDLE_SECONDS}s"},
+                      "udp": {"idle": f"{IDLE_SECONDS}s"},
                       "servers": servers}],
     }
     # JSON is YAML; the format that needs no library here.
@@ -134,13 +139,13 @@ def nginx(program="/usr/sbin/nginx"):
 
 def haproxy(program="/usr/sbin/haproxy"):
     return Subject("haproxy", program, "-v", haproxy_config(),
-                   lambda program, file: [program, "-db", "-f", file])
+                   lambda program, file: [program, "-db", "-f", file], protocols=("tcp",))
 
 
 def haproxy_splice(program="/usr/sbin/haproxy"):
     return Subject("haproxy-splice", program, "-v",
                    haproxy_config(f"maxpipes {MAX_PIPES}", "option splice-auto"),
-                   lambda program, file: [program, "-db", "-f", file])
+                   lambda program, file: [program, "-db", "-f", file], protocols=("tcp",))
 
 
 PEERS = {"nginx": nginx, "haproxy": haproxy, "haproxy-splice": haproxy_splice}

@@ -1,6 +1,7 @@
 #include "backend.h"
 
 #include "backend_connection.h"
+#include "datagram_server.h"
 
 namespace sluice::bench {
 
@@ -59,12 +60,25 @@ Result<std::unique_ptr<Backend>> Backend::create(const BackendOptions& options) 
 Result<void> Backend::open_listener() {
   const Result<Endpoint> endpoint = parse_endpoint(options_.listen);
   if (!endpoint) return tl::unexpected(endpoint.error());
+  if (options_.is_udp) return open_datagram_server(*endpoint);
   Result<Fd> socket = listen_on(*endpoint);
   if (!socket) return tl::unexpected(socket.error());
   const Result<std::uint16_t> port = local_port(*socket);
   if (!port) return tl::unexpected(port.error());
   ports_.push_back(*port);
   listeners_.push_back(std::make_unique<BackendListener>(*this, std::move(*socket)));
+  return {};
+}
+
+Result<void> Backend::open_datagram_server(const Endpoint& endpoint) {
+  Result<Fd> socket = bind_datagrams(endpoint);
+  if (!socket) return tl::unexpected(socket.error());
+  const Result<std::uint16_t> port = local_port(*socket);
+  if (!port) return tl::unexpected(port.error());
+  ports_.push_back(*port);
+  datagram_servers_.push_back(
+      std::make_unique<DatagramServer>(options_, totals_, std::move(*socket)));
+  poller_.add(datagram_servers_.back()->socket(), EPOLLIN, *datagram_servers_.back());
   return {};
 }
 

@@ -27,6 +27,7 @@ struct BackendOptions {
   int listeners = 1;  ///< ports, each chosen by the kernel where `listen` says 0
   std::uint64_t request_bytes = 64;
   std::uint64_t response_bytes = 64;
+  bool is_udp = false;  ///< answers bursts of datagrams (datagram_server.h), whatever the service
   bool is_verifying = false;  ///< sink: compare each connection's bytes with the pattern
 };
 
@@ -41,6 +42,7 @@ struct BackendTotals {
 
 class BackendConnection;
 class BackendListener;
+class DatagramServer;
 
 class Backend {
  public:
@@ -61,6 +63,7 @@ class Backend {
 
   Backend(const BackendOptions& options, Poller poller);
   [[nodiscard]] Result<void> open_listener();
+  [[nodiscard]] Result<void> open_datagram_server(const Endpoint& endpoint);
   void adopt(Fd client);
   void retire(int number);
 
@@ -69,6 +72,7 @@ class Backend {
   BackendTotals totals_;
   std::vector<std::uint16_t> ports_;
   std::vector<std::unique_ptr<BackendListener>> listeners_;
+  std::vector<std::unique_ptr<DatagramServer>> datagram_servers_;
   std::unordered_map<int, std::unique_ptr<BackendConnection>> connections_;
 };
 

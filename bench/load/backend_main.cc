@@ -54,6 +54,7 @@ int run_program(int argc, char** argv) {
       ->check(CLI::PositiveNumber);
   app.add_option("--response", options.response_bytes, "request: bytes of a response")
       ->check(CLI::PositiveNumber);
+  app.add_flag("--udp", options.is_udp, "answer bursts of datagrams instead");
   app.add_flag("--verify", options.is_verifying, "sink: compare what arrives with the pattern");
   CLI11_PARSE(app, argc, argv);
 

@@ -15,6 +15,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "datagram_load.h"
 #include "exchange_load.h"
 #include "options.h"
 #include "runner.h"
@@ -51,6 +52,7 @@ void print_run(const Tally& tally, Duration elapsed) {
                             {"bytes_received", tally.bytes_received},
                             {"connections", tally.connections},
                             {"missed", tally.missed},
+                            {"lost", tally.lost},
                             {"failures",
                              {{"connect", failures.connect},
                               {"reset", failures.reset},
@@ -83,6 +85,7 @@ Result<RunPlan> parse_command(const std::string& line, const LoadOptions& option
 }
 
 std::unique_ptr<Workload> make_workload(const LoadOptions& options, Poller& poller) {
+  if (options.is_udp) return std::make_unique<DatagramLoad>(options, poller);
   if (options.mode == Mode::kDownload || options.mode == Mode::kUpload) {
     return std::make_unique<StreamLoad>(options, poller);
   }
@@ -126,6 +129,10 @@ void add_options(CLI::App& app, LoadOptions& options) {
   app.add_option("--rate", options.rate_per_second, "open loop: units a second; 0: closed loop")
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--bursts", options.is_bursty, "all connections at once, again and again");
+  app.add_flag("--udp", options.is_udp, "echo over UDP: a connection is a socket, a flow");
+  app.add_option("--burst", options.burst, "udp: datagrams of a request")
+      ->check(CLI::Range(1, 100'000));
+  app.add_option("--outstanding", options.outstanding, "udp: exchanges at a time; 0: all");
   app.add_option("--request", options.shape.request_bytes, "bytes of a request")
       ->check(CLI::PositiveNumber);
   app.add_option("--response", options.shape.response_bytes, "bytes of a response")

@@ -22,6 +22,9 @@ struct LoadOptions {
   std::uint32_t connections = 1;     ///< short: concurrent slots
   std::uint32_t sources = 1;         ///< loopback addresses to connect from
   bool is_bursty = false;            ///< a run is bursts of one unit on every connection
+  bool is_udp = false;               ///< exchanges of datagrams (datagram_load.h)
+  std::uint32_t burst = 1;           ///< udp: datagrams of a request
+  std::uint32_t outstanding = 0;     ///< udp: exchanges at a time; 0 = one on every connection
   double rate_per_second = 0;        ///< open loop: units begun a second; 0 = closed loop
   ExchangeShape shape;
 };

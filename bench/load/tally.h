@@ -30,6 +30,7 @@ struct Tally {
   /// Open loop: messages that were due and never sent, because every connection was busy. They
   /// stand in `latency` with the time they had waited by the end of the run, a lower bound.
   std::uint64_t missed = 0;
+  std::uint64_t lost = 0;  ///< datagrams that the server did not get, or whose answer was lost
   Failures failures;
   Histogram latency;  ///< nanoseconds, from the intended time of sending to the last byte received
 };

@@ -1,5 +1,6 @@
 """The load generator against its own backend and against servers that misbehave."""
 
+import socket
 import threading
 import time
 import unittest
@@ -39,6 +40,25 @@ class LoadTest(unittest.TestCase):
         self.assertEqual(totals["bytes_received"], once["bytes_sent"] + run["bytes_sent"])
         self.assertEqual(totals["bytes_sent"], totals["bytes_received"])
         self.assertEqual(totals["connections"], 100)
+
+    def test_datagrams_are_counted_on_both_sides(self):
+        scenario = support.scenario(protocol="udp", connections=50, outstanding=5, burst=70,
+                                    request_bytes=1400, response_bytes=8)
+        once, totals = self.direct(scenario, lambda load: load.once())
+        self.assertEqual(once["units"], 50)
+        self.assertEqual(once["lost"], 0)
+        self.assertEqual(once["bytes_sent"], 50 * 70 * 1400)
+        self.assertEqual(totals["bytes_received"], once["bytes_sent"])
+        self.assertEqual(totals["bytes_sent"], once["bytes_received"])
+        self.assertEqual(totals["connections"], 50)
+
+    def test_datagrams_that_nobody_answers_are_lost(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+            silent.bind(("127.0.0.1", 0))
+            scenario = support.scenario(protocol="udp", connections=3)
+            with self.load(scenario, [silent.getsockname()[1]]) as load:
+                with self.assertRaisesRegex(ProgramError, "3 datagrams were lost"):
+                    load.once()
 
     def test_message_larger_than_all_buffers_passes(self):
         size = 48 << 20

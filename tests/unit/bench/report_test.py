@@ -137,7 +137,7 @@ class ReportTest(unittest.TestCase):
 
 class SubjectTest(unittest.TestCase):
     def test_sluice_is_configured_by_the_contract(self):
-        name, text = subjects.sluice_config("/run/x", 81, [90, 91])
+        name, text = subjects.sluice_config("/run/x", 81, [90, 91], "tcp")
         document = json.loads(text)
         self.assertEqual(name, "sluice.yaml")
         self.assertEqual(document["workers"], 1)
