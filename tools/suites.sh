@@ -50,8 +50,8 @@ sys.exit(ctypes.get_errno() in (errno.EPERM, errno.ENOSYS, errno.EACCES))
 END
 }
 
-# fixed_addresses COMMAND...: runs it without address space randomisation where that is allowed: g++
-# 12's thread sanitizer does not know the random addresses of newer kernels.
+# fixed_addresses COMMAND...: runs it without address space randomisation where that is allowed: the
+# thread sanitizers of g++ 12 and clang 14 do not know the random addresses of newer kernels.
 fixed_addresses() {
   if setarch -R true 2>/dev/null; then setarch -R "$@"; else "$@"; fi
 }

@@ -1,5 +1,6 @@
 """The plots of a result, as SVG files; without matplotlib there are none."""
 
+import io
 import os
 
 from . import stats
@@ -25,8 +26,11 @@ def _pyplot():
 def _save(plot, figure, folder, name):
     path = os.path.join(folder, name)
     figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+    drawing = io.StringIO()
+    figure.savefig(drawing, format="svg", metadata={"Date": None})
     plot.close(figure)
+    with open(path, "w", encoding="utf-8") as file:  # matplotlib ends lines in spaces
+        file.writelines(line.rstrip() + "\n" for line in drawing.getvalue().splitlines())
     return path
 
 

@@ -50,6 +50,10 @@ void Relay::begin_with(ByteString prefix) noexcept {
   if (context_.reactor.ready_at_start() <= kQuietTurn) send_at_once();
 }
 
+void Relay::release() noexcept {
+  context_.relays.destroy(*this);
+}
+
 void Relay::pass_end() noexcept {
   static_cast<void>(::shutdown(ends_.sink, SHUT_WR));
   state_.sink_shut = true;

@@ -42,25 +42,8 @@
 
 namespace sluice::proxy {
 
-class Relay;
 struct SecureContext;
-
-/// What all relays of a worker share.
-struct RelayContext {
-  reactor::Reactor& reactor;
-  ChunkPool& chunks;
-  PipePool& pipes;
-  bool is_splice_allowed = true;
-  stats::Counter promotions;
-  stats::Counter demotions;
-  stats::Counter shortages;                ///< receives that found no buffer
-  base::IntrusiveList<Direction> starved;  ///< resumed at the end of a turn that has buffers again
-  base::Slab<Relay> relays{};
-  SecureContext* secure = nullptr;  ///< null: no TLS here
-
-  /// End of turn: refills the ring and lets starved directions receive again.
-  void end_turn() noexcept;
-};
+struct RelayContext;
 
 class Relay final : public Direction {
  public:
@@ -83,7 +66,7 @@ class Relay final : public Direction {
     return !receive_.is_in_flight() && !send_.is_in_flight();
   }
   void pass_end() noexcept override;
-  void release() noexcept override { context_.relays.destroy(*this); }
+  void release() noexcept override;
 
  private:
   /// What is written before anything received.
@@ -129,6 +112,23 @@ class Relay final : public Direction {
   sys::Pipe pipe_;
   uring::Op<&Relay::on_receive> receive_{*this};
   uring::Op<&Relay::on_send> send_{*this};
+};
+
+/// What all relays of a worker share.
+struct RelayContext {
+  reactor::Reactor& reactor;
+  ChunkPool& chunks;
+  PipePool& pipes;
+  bool is_splice_allowed = true;
+  stats::Counter promotions;
+  stats::Counter demotions;
+  stats::Counter shortages;                ///< receives that found no buffer
+  base::IntrusiveList<Direction> starved;  ///< resumed at the end of a turn that has buffers again
+  base::Slab<Relay> relays{};
+  SecureContext* secure = nullptr;  ///< null: no TLS here
+
+  /// End of turn: refills the ring and lets starved directions receive again.
+  void end_turn() noexcept;
 };
 
 }  // namespace sluice::proxy

@@ -36,6 +36,10 @@ SecureRelay::~SecureRelay() {
   if (legs_.sink != nullptr) legs_.sink->writer = nullptr;
 }
 
+void SecureRelay::release() noexcept {
+  context_.relays.destroy(*this);
+}
+
 void SecureRelay::begin_with(ByteString prefix) noexcept {
   if (prefix.empty()) return;
   prefix_ = std::make_unique<Prefix>(Prefix{std::move(prefix), 0});

@@ -34,25 +34,7 @@
 
 namespace sluice::proxy {
 
-class SecureRelay;
-
-/// What all of a worker's TLS directions in the user gear share.
-struct SecureContext {
-  SecureContext(RelayContext& relay_in, tls::Aead aead_in, RecordBuffers::Limits limits)
-      : relay(relay_in), aead(std::move(aead_in)), buffers(limits) {}
-
-  RelayContext& relay;
-  tls::Aead aead;
-  RecordBuffers buffers;
-  stats::Counter truncations;  ///< ends without close_notify
-  stats::Counter refusals;     ///< connections ended for a record that must not be
-  stats::Counter key_updates;
-  base::IntrusiveList<Direction> starved;  ///< wait for a buffer
-  base::Slab<SecureRelay> relays{};
-
-  /// End of turn: lets starved directions go on.
-  void end_turn() noexcept;
-};
+struct SecureContext;
 
 class SecureRelay final : public Direction {
  public:
@@ -79,7 +61,7 @@ class SecureRelay final : public Direction {
     return !receive_.is_in_flight() && !send_.is_in_flight();
   }
   void pass_end() noexcept override;
-  void release() noexcept override { context_.relays.destroy(*this); }
+  void release() noexcept override;
 
  private:
   /// Received before there was a direction, and not used up yet.
@@ -150,6 +132,24 @@ class SecureRelay final : public Direction {
   bool is_advancing_ = false;
   uring::Op<&SecureRelay::on_receive> receive_{*this};
   uring::Op<&SecureRelay::on_send> send_{*this};
+};
+
+/// What all of a worker's TLS directions in the user gear share.
+struct SecureContext {
+  SecureContext(RelayContext& relay_in, tls::Aead aead_in, RecordBuffers::Limits limits)
+      : relay(relay_in), aead(std::move(aead_in)), buffers(limits) {}
+
+  RelayContext& relay;
+  tls::Aead aead;
+  RecordBuffers buffers;
+  stats::Counter truncations;  ///< ends without close_notify
+  stats::Counter refusals;     ///< connections ended for a record that must not be
+  stats::Counter key_updates;
+  base::IntrusiveList<Direction> starved;  ///< wait for a buffer
+  base::Slab<SecureRelay> relays{};
+
+  /// End of turn: lets starved directions go on.
+  void end_turn() noexcept;
 };
 
 }  // namespace sluice::proxy

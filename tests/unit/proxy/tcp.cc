@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <random>
 #include <stdexcept>
@@ -21,6 +22,19 @@ namespace sluice::proxy {
 namespace {
 
 constexpr int kPatienceMs = 20'000;
+
+/// As in the program itself (splice(2) has no MSG_NOSIGNAL), for every test that links this.
+[[maybe_unused]] const auto unbroken = std::signal(SIGPIPE, SIG_IGN);
+
+/// A call with a deadline (SO_RCVTIMEO) is not restarted after a signal, and the work that the
+/// kernel has left of an earlier test's ring counts as one.
+template <typename Call>
+ssize_t uninterrupted(Call call) {
+  for (;;) {
+    const ssize_t result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
 
 [[noreturn]] void fail_setup(const std::string& what) {
   throw std::runtime_error(what + ": errno " + std::to_string(errno));
@@ -125,7 +139,8 @@ Bytes random_bytes(std::size_t count, std::uint64_t seed) {
 bool send_all(int fd, const Bytes& bytes) {
   std::size_t sent = 0;
   while (sent < bytes.size()) {
-    const auto count = ::send(fd, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    const auto count = uninterrupted(
+        [&] { return ::send(fd, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL); });
     if (count <= 0) return false;
     sent += static_cast<std::size_t>(count);
   }
@@ -147,7 +162,7 @@ Bytes receive_exactly(int fd, std::size_t count) {
   Bytes bytes(count);
   std::size_t got = 0;
   while (got < count) {
-    const auto more = ::recv(fd, bytes.data() + got, count - got, 0);
+    const auto more = uninterrupted([&] { return ::recv(fd, bytes.data() + got, count - got, 0); });
     if (more <= 0) break;
     got += static_cast<std::size_t>(more);
   }
@@ -159,7 +174,7 @@ Rest receive_to_end(int fd) {
   Rest rest;
   std::array<std::byte, 65536> part;
   for (;;) {
-    const auto count = ::recv(fd, part.data(), part.size(), 0);
+    const auto count = uninterrupted([&] { return ::recv(fd, part.data(), part.size(), 0); });
     if (count == 0) return rest;
     if (count < 0) {
       rest.error = errno;

@@ -63,7 +63,7 @@ SSL* make_side(SSL_CTX* context, SslPair* pair) {
 }
 
 Bytes drain(BIO* bio) {
-  Bytes bytes(BIO_pending(bio));
+  Bytes bytes(BIO_ctrl_pending(bio));
   if (!bytes.empty()) BIO_read(bio, bytes.data(), static_cast<int>(bytes.size()));
   return bytes;
 }
