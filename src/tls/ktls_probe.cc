@@ -1,9 +1,9 @@
 #include "tls/ktls_probe.h"
 
-#include <linux/tls.h>
-#include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -11,39 +11,35 @@
 #include "sluice/address.h"
 #include "sys/fd.h"
 #include "sys/socket.h"
-
-#ifndef TCP_ULP
-#define TCP_ULP 31
-#endif
-#ifndef SOL_TLS
-#define SOL_TLS 282
-#endif
+#include "tls/aead.h"
+#include "tls/record_stream.h"
 
 namespace sluice::tls {
 namespace {
 
-struct Version {
+template <typename Value>
+struct Named {
   const char* name;
-  std::uint16_t number;
-};
-struct Cipher {
-  const char* name;
-  std::uint16_t number;
-  socklen_t size;  ///< of the kernel's struct, which the option's length must match
-};
-struct Direction {
-  const char* name;
-  int option;
+  Value value;
 };
 
-constexpr std::array<Version, 2> kVersions = {
-    {{"TLS 1.2", TLS_1_2_VERSION}, {"TLS 1.3", TLS_1_3_VERSION}}};
-constexpr std::array<Cipher, 3> kCiphers = {
-    {{"AES-128-GCM", TLS_CIPHER_AES_GCM_128, sizeof(tls12_crypto_info_aes_gcm_128)},
-     {"AES-256-GCM", TLS_CIPHER_AES_GCM_256, sizeof(tls12_crypto_info_aes_gcm_256)},
-     {"CHACHA20-POLY1305", TLS_CIPHER_CHACHA20_POLY1305,
-      sizeof(tls12_crypto_info_chacha20_poly1305)}}};
-constexpr std::array<Direction, 2> kDirections = {{{"transmit", TLS_TX}, {"receive", TLS_RX}}};
+constexpr std::array<Named<Version>, 2> kVersions = {
+    {{"TLS 1.2", Version::kTls12}, {"TLS 1.3", Version::kTls13}}};
+constexpr std::array<Named<Cipher>, 3> kCiphers = {
+    {{"AES-128-GCM", Cipher::kAes128Gcm},
+     {"AES-256-GCM", Cipher::kAes256Gcm},
+     {"CHACHA20-POLY1305", Cipher::kChacha20Poly1305}}};
+constexpr std::array<Named<Half>, 2> kHalves = {
+    {{"transmit", Half::kTransmit}, {"receive", Half::kReceive}}};
+
+constexpr std::size_t kTextBytes = 1000;
+/// Loopback has it at once; a broken layer must not hold the start up.
+constexpr timeval kPatience{2, 0};
+
+using Text = std::array<std::byte, kTextBytes>;
+using Records = std::array<std::byte, kTextBytes + 2 + 2 * kMaxSealOverhead>;
+/// close_notify
+constexpr std::array<std::byte, 2> kAlert = {std::byte{1}, std::byte{0}};
 
 /// A connection of this process with itself.
 struct Loop {
@@ -60,38 +56,125 @@ Loop connect_to_ourselves() {
   loop.client.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (::connect(loop.client.get(), address.data(), address.size()) != 0) return {};
   loop.server.reset(::accept4(listener->get(), nullptr, nullptr, SOCK_CLOEXEC));
+  for (const int fd : {loop.client.get(), loop.server.get()}) {
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+  }
   return loop;
 }
 
 std::string explain(int error) {
   if (error == ENOENT) return "the kernel has no tls module loaded; run 'modprobe tls'";
   if (error == EINVAL || error == ENOPROTOOPT) return "not known to this kernel";
+  if (error == EPROTO) return "this kernel's records are not what they should be";
   return std::strerror(error);
 }
 
-/// 0 or errno.
-int try_out(const Version& version, const Cipher& cipher, const Direction& direction) {
+/// Keys of no connection; any will do.
+RecordKeys make_keys(Version version, Cipher cipher) {
+  RecordKeys keys;
+  keys.version = version;
+  keys.cipher = cipher;
+  keys.sequence = 7;
+  keys.explicit_nonce = 9;
+  for (std::size_t i = 0; i < keys.key.size(); ++i) keys.key[i] = static_cast<std::uint8_t>(i * 37);
+  for (std::size_t i = 0; i < keys.iv.size(); ++i) keys.iv[i] = static_cast<std::uint8_t>(i * 91);
+  return keys;
+}
+
+Text make_text() {
+  Text text;
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<std::byte>(i * 13);
+  return text;
+}
+
+/// The kernel seals data and an alert, we open them. 0, or errno.
+int check_transmit(const Loop& loop, Aead& aead, RecordKeys keys) {
+  const Text text = make_text();
+  if (::send(loop.server.get(), text.data(), text.size(), MSG_NOSIGNAL) != kTextBytes) {
+    return EPROTO;
+  }
+  if (const int error = send_record(loop.server.get(), wire::RecordType::kAlert, kAlert)) {
+    return error;
+  }
+  ::shutdown(loop.server.get(), SHUT_WR);
+  Records records;
+  const auto count = ::recv(loop.client.get(), records.data(), records.size(), MSG_WAITALL);
+  if (count <= 0) return EPROTO;
+  RecordOpener opener;
+  PieceList pieces;
+  std::uint32_t begin = 0;
+  const auto all = std::span<std::byte>(records).first(static_cast<std::size_t>(count));
+  const auto last = opener.open(aead, keys, all, begin, pieces);
+  const bool is_text_good =
+      pieces.count == 1 && pieces.pieces[0].length == kTextBytes &&
+      std::memcmp(records.data() + pieces.pieces[0].offset, text.data(), text.size()) == 0;
+  const bool is_alert_good =
+      last.what == Opened::kControl && last.type == wire::RecordType::kAlert &&
+      std::equal(kAlert.begin(), kAlert.end(), last.body.begin(), last.body.end());
+  return is_text_good && is_alert_good ? 0 : EPROTO;
+}
+
+/// We seal data and an alert, the kernel opens them. 0, or errno.
+int check_receive(const Loop& loop, Aead& aead, RecordKeys keys) {
+  const Text text = make_text();
+  Records records;
+  const std::span<std::byte> room(records);
+  const std::size_t data = seal_record(aead, keys, wire::RecordType::kApplicationData, text, room);
+  const std::size_t alert =
+      seal_record(aead, keys, wire::RecordType::kAlert, kAlert, room.subspan(data));
+  const auto size = static_cast<std::int64_t>(data + alert);
+  const auto sent = ::send(loop.client.get(), records.data(), data + alert, MSG_NOSIGNAL);
+  if (data == 0 || alert == 0 || sent != size) return EPROTO;
+  Text read{};
+  const auto count = ::recv(loop.server.get(), read.data(), read.size(), 0);
+  if (count != kTextBytes || read != text) return EPROTO;
+  pollfd ready{loop.server.get(), POLLIN, 0};
+  ::poll(&ready, 1, kPatience.tv_sec * 1000);
+  std::array<std::byte, 16> body{};
+  const KernelRecord record = receive_record(loop.server.get(), body);
+  const bool is_good = record.count == std::int64_t{kAlert.size()} &&
+                       record.type == wire::RecordType::kAlert &&
+                       std::equal(kAlert.begin(), kAlert.end(), body.begin());
+  return is_good ? 0 : EPROTO;
+}
+
+void try_out(Aead& aead, KtlsSupport& support) {
+  const auto say = [&support](int error) {
+    support.is_available = error == 0;
+    if (error != 0) support.reason = explain(error);
+  };
   const Loop loop = connect_to_ourselves();
-  if (!loop.server.is_open()) return errno != 0 ? errno : ECONNREFUSED;
-  if (::setsockopt(loop.server.get(), IPPROTO_TCP, TCP_ULP, "tls", sizeof "tls") != 0) return errno;
-  std::array<unsigned char, 128> info{};
-  const tls_crypto_info head{version.number, cipher.number};
-  std::memcpy(info.data(), &head, sizeof head);
-  const int set =
-      ::setsockopt(loop.server.get(), SOL_TLS, direction.option, info.data(), cipher.size);
-  return set == 0 ? 0 : errno;
+  if (!loop.server.is_open()) return say(errno != 0 ? errno : ECONNREFUSED);
+  const RecordKeys keys = make_keys(support.version, support.cipher);
+  if (const int error = attach_ktls(loop.server.get())) return say(error);
+  if (const int error = install_key(loop.server.get(), support.half, keys)) {
+    say(error);
+    if (error == ENOENT) support.reason = "the kernel has not loaded this cipher";
+    return;
+  }
+  say(support.half == Half::kTransmit ? check_transmit(loop, aead, keys)
+                                      : check_receive(loop, aead, keys));
 }
 
 }  // namespace
 
 std::vector<KtlsSupport> probe_ktls() {
   std::vector<KtlsSupport> found;
-  for (const Version& version : kVersions) {
-    for (const Cipher& cipher : kCiphers) {
-      for (const Direction& direction : kDirections) {
-        const int error = try_out(version, cipher, direction);
-        found.push_back({std::string(version.name) + ' ' + cipher.name + ' ' + direction.name,
-                         error == 0, error == 0 ? "" : explain(error)});
+  auto aead = Aead::create();
+  for (const auto& version : kVersions) {
+    for (const auto& cipher : kCiphers) {
+      for (const auto& half : kHalves) {
+        KtlsSupport support;
+        support.name = std::string(version.name) + ' ' + cipher.name + ' ' + half.name;
+        support.version = version.value;
+        support.cipher = cipher.value;
+        support.half = half.value;
+        if (aead) {
+          try_out(*aead, support);
+        } else {
+          support.reason = aead.error().text;
+        }
+        found.push_back(std::move(support));
       }
     }
   }

@@ -1,0 +1,30 @@
+"""What `sluice --version` says of kernel TLS, which it finds out by sealing and opening records."""
+
+import os
+import re
+
+import pytest
+
+from harness import process, settings
+
+CIPHERS = "AES-128-GCM", "AES-256-GCM", "CHACHA20-POLY1305"
+LINES = [f"TLS {version} {cipher} {half}" for version in ("1.2", "1.3") for cipher in CIPHERS
+         for half in ("transmit", "receive")]
+
+pytestmark = pytest.mark.smoke
+
+
+def support():
+    report = process.run(settings.SLUICE, "--version").stdout.partition("\nkernel TLS\n")[2]
+    return dict(re.findall(r"^  (TLS .*?)  +(yes|no: .+)$", report, re.MULTILINE))
+
+
+def test_every_version_cipher_and_direction_is_told():
+    assert list(support()) == LINES
+
+
+@pytest.mark.skipif("SLUICE_KERNEL_TLS" not in os.environ,
+                    reason="for the kernel that tests/kernel/run starts, with its tls module")
+@pytest.mark.parametrize("line", LINES)
+def test_the_kernel_seals_and_opens_as_we_do(line):
+    assert support()[line] == "yes"
