@@ -67,7 +67,6 @@ constexpr Unsupported<B> kBackends[] = {
        const PersistenceKind kind = backend.persistence.kind;
        return kind == PersistenceKind::kTlsSession || kind == PersistenceKind::kCookie;
      }},
-    {{"resolve_interval"}, differs<&B::resolve_interval>},
     {{"queue_size"}, differs<&B::queue_size>},
     {{"timeouts", "queue"}, differs<&B::timeouts, &BackendTimeouts::queue>},
     {{"timeouts", "response"}, differs<&B::timeouts, &BackendTimeouts::response>},
@@ -75,9 +74,6 @@ constexpr Unsupported<B> kBackends[] = {
 };
 
 constexpr Unsupported<S> kServers[] = {
-    {{"address"},
-     [](const S& server) { return !server.address.empty() && !is_ip_address(server.address); },
-     ": give the server's IP address"},
     {{"max_connections"}, differs<&S::max_connections>},
 };
 

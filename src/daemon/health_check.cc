@@ -17,12 +17,25 @@ bool is_conversation(const CheckPlan& plan) {
          !plan.check.send.empty() || !plan.check.expect.empty();
 }
 
+/// The check of a server that nobody knows where to find.
+class LostCheck final : public HealthCheck {
+ public:
+  LostCheck(boost::asio::io_context& io, CheckPlan plan, Done done)
+      : HealthCheck(io, std::move(plan), std::move(done)) {}
+
+ private:
+  void begin() override { finish_later(check_failed(plan().problem)); }
+  void close() noexcept override {}
+};
+
 }  // namespace
 
 std::shared_ptr<HealthCheck> HealthCheck::start(boost::asio::io_context& io, CheckPlan plan,
                                                 Done done) {
   std::shared_ptr<HealthCheck> check;
-  if (plan.check.type == HealthCheckType::kUdp) {
+  if (!plan.problem.empty()) {
+    check = std::make_shared<LostCheck>(io, std::move(plan), std::move(done));
+  } else if (plan.check.type == HealthCheckType::kUdp) {
     check = std::make_shared<DatagramCheck>(io, std::move(plan), std::move(done));
   } else if (is_conversation(plan)) {
     check = std::make_shared<StreamCheck>(io, std::move(plan), std::move(done));

@@ -23,6 +23,7 @@ namespace sluice::daemon {
 /// What is checked, and how.
 struct CheckPlan {
   Endpoint address;         ///< where the check goes
+  std::string problem;      ///< why that is unknown, which fails the check
   HealthCheckConfig check;  ///< type is not none
   std::string host;         ///< http: the Host header
   CheckTls tls;             ///< whether and how it speaks TLS

@@ -47,7 +47,8 @@ Supervisor::Supervisor(std::string file)
     : file_(std::move(file)),
       signals_(io_, SIGHUP, SIGTERM, SIGQUIT),
       ticker_(io_),
-      stop_timer_(io_) {
+      stop_timer_(io_),
+      names_(io_, [this](LogLevel level, const std::string& line) { on_name_event(level, line); }) {
   signals_.add(SIGINT);
   std::signal(SIGPIPE, SIG_IGN);  // splice(2) has no MSG_NOSIGNAL
 }
@@ -72,6 +73,7 @@ ExitCode Supervisor::start() {
   config_ = std::move(*loaded.config);
   log_.configure(config_.log);
 
+  wait_for_names();
   auto engine = Engine::start(config_.workers, io_, *this);
   if (!engine) return complain(engine.error());
   engine_ = std::move(*engine);
@@ -89,6 +91,8 @@ ExitCode Supervisor::start() {
       io_, Prober::Options{engine_->budget().checks},
       [this](LogLevel level, const std::string& line) { log_.event(level, line); });
   missing_features_ = missing_features();
+  fill_addresses(*prepared->compiled.table);
+  names_.follow(config_);
   engine_->publish(std::move(*prepared), config_, [this] {
     check_servers();
     for (const FrontendRow& row : frontends()) {
@@ -159,6 +163,7 @@ void Supervisor::on_engine_drained() {
   stop_timer_.cancel();
   ticker_.cancel();
   signals_.cancel();
+  names_.stop();
   prober_->apply({});
   keeper_->stop();
   admin_->stop();

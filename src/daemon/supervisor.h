@@ -18,6 +18,8 @@
 #include <string>
 #include <vector>
 
+#include "config/load.h"
+#include "daemon/address_book.h"
 #include "daemon/admin.h"
 #include "daemon/admin_source.h"
 #include "daemon/engine.h"
@@ -51,15 +53,21 @@ class Supervisor final : private EngineEvents, private AdminSource {
   void on_session_record(const proxy::SessionRecord& record) override;
   void tick();
 
+  // Host names of servers (supervisor_names.cc)
+  void wait_for_names();
+  void fill_addresses(proxy::RouteTable& table) const;
+  void on_name_event(LogLevel level, const std::string& line);
+  void check_servers();
+
   // Reload (supervisor_reload.cc)
   void reload(ReloadCallback done) override;
   void begin_reload();
+  void prepare_reload(config::Loaded loaded);
   void refuse_reload(Diagnostics diagnostics);
   void take_effect(Config config, Engine::Prepared prepared, AdminRebind admin,
                    const Diagnostics& notices);
   void report_reload(const ReloadOutcome& outcome);
   void finish_reload(const ReloadOutcome& outcome);
-  void check_servers();
 
   // Servers coming and going (supervisor_servers.cc)
   [[nodiscard]] ServerOutcome change_server(const ServerCommand& command) override;
@@ -97,6 +105,7 @@ class Supervisor final : private EngineEvents, private AdminSource {
   std::unique_ptr<ServerKeeper> keeper_;
   std::unique_ptr<Prober> prober_;
   std::unique_ptr<AdminServer> admin_;
+  AddressBook names_;
   RateMeter rates_;
   std::vector<std::string> missing_features_;
   std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
@@ -106,6 +115,7 @@ class Supervisor final : private EngineEvents, private AdminSource {
   std::string last_reload_;
   std::string stopping_;  ///< why; empty while it serves
   bool is_reloading_ = false;
+  bool is_moving_servers_ = false;       ///< names have changed, tables and checks follow soon
   std::vector<ReloadCallback> asked_;    ///< for the reload that runs
   std::vector<ReloadCallback> waiting_;  ///< for the one after it
 };

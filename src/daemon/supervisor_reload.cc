@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "config/load.h"
-#include "daemon/check_planner.h"
 #include "daemon/difference.h"
 #include "daemon/supervisor.h"
 
@@ -22,11 +21,16 @@ void Supervisor::reload(ReloadCallback done) {
 void Supervisor::begin_reload() {
   is_reloading_ = true;
   sd_notify(0, "RELOADING=1");
+  config::Loaded loaded = config::load(file_);
+  if (!loaded.config) return refuse_reload(std::move(loaded.diagnostics));
+  const auto shared = std::make_shared<config::Loaded>(std::move(loaded));
+  names_.look_up(*shared->config, [this, shared] { prepare_reload(std::move(*shared)); });
+}
+
+void Supervisor::prepare_reload(config::Loaded loaded) {
   if (!stopping_.empty()) {
     return refuse_reload({{file_, 0, 0, Severity::kError, "", "sluice is stopping"}});
   }
-  config::Loaded loaded = config::load(file_);
-  if (!loaded.config) return refuse_reload(std::move(loaded.diagnostics));
   auto admin = admin_->prepare(loaded.config->admin);
   if (!admin) {
     return refuse_reload({{file_, 0, 0, Severity::kError, "admin", admin.error().text}});
@@ -69,6 +73,8 @@ void Supervisor::take_effect(Config config, Engine::Prepared prepared, AdminRebi
   const auto before = std::make_shared<const Config>(std::exchange(config_, std::move(config)));
   log_.configure(config_.log);
   admin_->apply(std::move(admin));
+  names_.follow(config_);
+  fill_addresses(*prepared.compiled.table);
   engine_->publish(std::move(prepared), config_, [this, before, outcome = std::move(outcome)] {
     check_servers();
     keeper_->apply(*before, config_, [this, outcome](std::uint64_t closed) mutable {
@@ -83,21 +89,6 @@ void Supervisor::report_reload(const ReloadOutcome& outcome) {
   log_.info("reload " + outcome.summary);
   for (const std::string& line : outcome.diagnostics) log_.info(line);
   finish_reload(outcome);
-}
-
-void Supervisor::check_servers() {
-  CheckPlanner planner(config_);
-  std::vector<ProbeTarget> targets;
-  for (std::size_t index = 0; index < config_.backends.size(); ++index) {
-    const BackendConfig& backend = config_.backends[index];
-    for (const ServerConfig& server : backend.servers) {
-      const auto address = Endpoint::from_ip(server.address, server.port);
-      if (!address) continue;  // compile() has refused such a configuration
-      targets.push_back({engine_->registry().servers().server(backend.name, server.name),
-                         planner.plan(index, server, *address)});
-    }
-  }
-  prober_->apply(std::move(targets));
 }
 
 void Supervisor::finish_reload(const ReloadOutcome& outcome) {

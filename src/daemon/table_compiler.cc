@@ -45,11 +45,12 @@ Result<void> add_backend(const BackendConfig& config, StateRegistry& registry, T
                          CompiledTable& out) {
   auto state = registry.servers().backend(config.name);
   std::vector<balance::Candidate> candidates;
-  std::vector<Endpoint> addresses;
+  std::vector<proxy::ServerAddress> addresses(config.servers.size());
   for (const ServerConfig& server : config.servers) {
-    auto address = Endpoint::from_ip(server.address, server.port);
-    if (!address) return tl::unexpected(address.error());
-    addresses.push_back(*address);
+    // A host name's address is filled in by who looks names up (daemon/address_book.h).
+    if (const auto address = Endpoint::from_ip(server.address, server.port)) {
+      addresses[candidates.size()].set(*address);
+    }
     auto live = registry.servers().server(config.name, server.name);
     candidates.push_back({live.get(), static_cast<std::uint16_t>(server.weight), server.passive,
                           server.max_connections});

@@ -1,4 +1,5 @@
-// One compiled configuration: where a connection that arrives now goes. Immutable once published.
+// One compiled configuration: where a connection that arrives now goes. Immutable once published,
+// but for the addresses of servers that the configuration calls by a host name (server_address.h).
 //
 //   config -> compiled -> published to every worker -> replaced -> last session ends -> freed
 //
@@ -19,6 +20,7 @@
 #include "balance/backend.h"
 #include "base/clock.h"
 #include "proxy/frontend_state.h"
+#include "proxy/server_address.h"
 #include "proxy/stage.h"
 #include "sluice/address.h"
 #include "sys/socket.h"
@@ -46,7 +48,7 @@ struct BackendRoute {
 
   std::string policy;  ///< its configured name
   balance::Backend balance;
-  std::vector<Endpoint> addresses;  ///< by the index of the candidate
+  std::vector<ServerAddress> addresses;  ///< by the index of the candidate
   /// What comes first on a new connection to a server, by its index; servers beyond the end have
   /// nothing.
   std::vector<StageSequence> introductions;

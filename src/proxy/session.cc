@@ -146,7 +146,7 @@ SessionRow Session::describe() const {
   const balance::ServerState* chosen = server();
   row.server = chosen != nullptr ? chosen->name() : "-";
   row.client = client_address_.to_string();
-  row.address = server_index_ ? backend_->addresses[*server_index_].to_string() : "-";
+  row.address = server_index_ ? server_address_.to_string() : "-";
   row.age = seconds_of(now() - began_at_);
   row.idle = row.age;
   row.state = name_of(state_);

@@ -158,6 +158,7 @@ class Session final : public base::ListHook<>, private RelayHost, private StageH
   sys::Fd server_;
   Endpoint client_address_;
   std::optional<std::uint32_t> server_index_;
+  Endpoint server_address_;  ///< the last one tried; a host name's may change meanwhile
   balance::TriedServers tried_;
   std::uint32_t retries_ = 0;
   State state_ = State::kGreeting;

@@ -36,11 +36,13 @@ void Session::connect_to_next() noexcept {
 
 void Session::submit_connect() noexcept {
   enter(State::kConnecting);
-  const Endpoint& address = backend_->addresses[*server_index_];
-  server_ = sys::make_tcp_socket(address.family());
+  server_address_ = backend_->addresses[*server_index_].get();
+  if (!server_address_.is_specified()) return on_connect_failed(EHOSTUNREACH);  // a name unknown
+  server_ = sys::make_tcp_socket(server_address_.family());
   if (!server_.is_open()) return begin_closing({CloseReason::kLimit, Side::kUs});
   is_timed_out_ = false;
-  context_.relay.reactor.ring().connect(connect_, server_.get(), address.data(), address.size());
+  context_.relay.reactor.ring().connect(connect_, server_.get(), server_address_.data(),
+                                        server_address_.size());
   arm(backend_->connect_timeout);
 }
 

@@ -66,7 +66,7 @@ void Session::record() noexcept {
   record.backend = &backend();
   record.server = server();
   record.client = client_address_;
-  if (server_index_) record.server_address = backend_->addresses[*server_index_];
+  if (server_index_) record.server_address = server_address_;
   record.duration = now() - began_at_;
   record.began_at = std::chrono::system_clock::now() -
                     std::chrono::duration_cast<std::chrono::microseconds>(record.duration);

@@ -107,7 +107,9 @@ int UdpFlow::connect_to(std::uint32_t server_index) noexcept {
   server_index_ = server_index;
   server()->session_began(context_.sessions.worker);
   socket_.reset();
-  socket_ = sys::connect_udp(backend().addresses[server_index]);
+  server_address_ = backend().addresses[server_index].get();
+  if (!server_address_.is_specified()) return EHOSTUNREACH;  // a name unknown
+  socket_ = sys::connect_udp(server_address_);
   return socket_.is_open() ? 0 : errno;
 }
 
@@ -388,7 +390,7 @@ void UdpFlow::record() noexcept {
   record.backend = &backend().balance.state();
   record.server = server();
   record.client = key().client;
-  if (server_index_) record.server_address = backend().addresses[*server_index_];
+  if (server_index_) record.server_address = server_address_;
   record.duration = now() - began_at_;
   record.began_at = std::chrono::system_clock::now() -
                     std::chrono::duration_cast<std::chrono::microseconds>(record.duration);
@@ -416,7 +418,7 @@ SessionRow UdpFlow::describe() const {
   row.backend = backend().balance.state().name();
   row.server = server() != nullptr ? server()->name() : "-";
   row.client = key().client.to_string();
-  row.address = server_index_ ? backend().addresses[*server_index_].to_string() : "-";
+  row.address = server_index_ ? server_address_.to_string() : "-";
   row.age = seconds_of(now() - began_at_);
   row.idle = seconds_of(now() - last_activity_);
   row.bytes_in = bytes_in_;

@@ -165,6 +165,7 @@ class UdpFlow final : public FlowEntry,
   std::uint32_t retries_ = 0;
   std::uint32_t moves_in_a_row_ = 0;
   std::optional<std::uint32_t> server_index_;
+  Endpoint server_address_;  ///< of the last one tried; a host name's may change meanwhile
   balance::TriedServers tried_;
   DatagramQueue upstream_;
   DatagramQueue downstream_;

@@ -128,11 +128,11 @@ TEST_F(TableCompilerTest, KnowsThePolicies) {
   EXPECT_EQ(only_backend(compile_or_fail(1)).policy, "least_connections");
 }
 
-TEST_F(TableCompilerTest, RefusesAnAddressThatIsNone) {
+TEST_F(TableCompilerTest, LeavesTheAddressOfAHostNameOpen) {
   config.backends[0].servers[0].address = "app1.internal";
-  const auto compiled = compile(config, 1, registry);
-  ASSERT_FALSE(compiled.has_value());
-  EXPECT_EQ(compiled.error().text, "'app1.internal' is not an IPv4 or IPv6 address");
+  const CompiledTable compiled = compile_or_fail(1);
+  EXPECT_FALSE(only_backend(compiled).addresses[0].get().is_specified());
+  EXPECT_TRUE(only_backend(compiled).addresses[1].get().is_specified());
 }
 
 TEST_F(TableCompilerTest, UdpFrontendsListenUnderNamesOfTheirOwn) {

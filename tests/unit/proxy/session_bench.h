@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "addresses_of.h"
 #include "balance/registry.h"
 #include "proxy/session_set.h"
 #include "relay_bench.h"
@@ -64,7 +65,7 @@ class SessionBench {
     auto policy = value_or_throw(balance::make_policy("round_robin", {1, setup.servers.size()}));
     auto backend = std::make_unique<BackendRoute>(
         balance::Backend(*backend_, std::move(candidates), {}, std::move(policy)));
-    backend->addresses = std::move(setup.servers);
+    backend->addresses = addresses_of(setup.servers);
     backend->retries = setup.retries;
     backend->connect_timeout = setup.connect;
     backend->idle_timeout = setup.idle;

@@ -131,7 +131,7 @@ class UdpBench {
         value_or_throw(balance::make_policy("round_robin", {setup.workers, setup.servers.size()}));
     auto backend = std::make_unique<BackendRoute>(
         balance::Backend(*backend_, std::move(candidates), {}, std::move(policy)));
-    backend->addresses = setup.servers;
+    backend->addresses = addresses_of(setup.servers);
     backend->retries = setup.retries;
     backend->udp = setup.rules;
     auto frontend = std::make_unique<FrontendRoute>();
