@@ -15,7 +15,8 @@
 
 namespace sluice {
 
-/// How a session ended (contract, section 4, last paragraph). The order is that of the contract.
+/// How a session ended (contract, section 4, last paragraph, and three for HTTP). The order is that
+/// of the contract.
 enum class CloseReason : std::uint8_t {
   kClientClosed,
   kServerClosed,
@@ -31,6 +32,9 @@ enum class CloseReason : std::uint8_t {
   kVerifyFailed,
   kProxyHeaderInvalid,
   kSniTimeout,
+  kRequestInvalid,
+  kRequestTimeout,
+  kResponseInvalid,
   kDenied,
   kLimit,
   kClientReset,
@@ -41,7 +45,7 @@ enum class CloseReason : std::uint8_t {
   kStopped,
   kInternal,
 };
-inline constexpr std::size_t kCloseReasonCount = 23;
+inline constexpr std::size_t kCloseReasonCount = 26;
 
 /// Who ended it.
 enum class Side : std::uint8_t { kClient, kServer, kUs };

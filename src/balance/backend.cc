@@ -90,6 +90,14 @@ bool Backend::takes_back(const Pool& pool, std::uint32_t index,
          candidate.state->orders().order != Order::kMaintenance;
 }
 
+bool Backend::can_serve_bound(std::uint32_t index, const PickContext& context) const noexcept {
+  const Candidate& candidate = candidates_[index];
+  const auto& tried = context.tried;
+  return candidate.state->health().is_up() &&
+         candidate.state->orders().order != Order::kMaintenance && !candidate.is_full() &&
+         std::find(tried.begin(), tried.end(), index) == tried.end();
+}
+
 const Pool& Backend::current_pool(std::uint32_t worker) noexcept {
   View& view = views_[worker];
   // Read before the servers' health: what changes meanwhile makes the number differ next time.

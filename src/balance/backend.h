@@ -89,6 +89,12 @@ class Backend {
   /// (ServerState::session_began). Worker `context.worker` only.
   [[nodiscard]] tl::expected<std::uint32_t, NoServer> pick(const PickContext& context) noexcept;
 
+  /// Whether a session whose client is bound to this server may go there: the server is up, not in
+  /// maintenance, has room and has not been tried in vain. A drained or passive one serves those
+  /// who are bound to it. Any worker.
+  [[nodiscard]] bool can_serve_bound(std::uint32_t index,
+                                     const PickContext& context) const noexcept;
+
   [[nodiscard]] std::span<const Candidate> candidates() const noexcept { return candidates_; }
   [[nodiscard]] const Candidate& candidate(std::uint32_t index) const noexcept {
     return candidates_[index];

@@ -120,9 +120,19 @@ void check_tls(Checker& checker, std::size_t i) {
   }
 }
 
+void check_http_alpn(Checker& checker, std::size_t i) {
+  const auto& tls = checker.config.frontends[i].tls;
+  for (std::size_t j = 0; tls && j < tls->alpn.size(); ++j) {
+    if (tls->alpn[j] == kHttpAlpn) continue;
+    checker.error(make_path("frontends", i, "tls", "alpn", j),
+                  "`protocol: http` is HTTP/1.1: leave it out, or offer `http/1.1` only");
+  }
+}
+
 void check_http(Checker& checker, std::size_t i) {
   const FrontendConfig& frontend = checker.config.frontends[i];
-  if (!frontend.forwarded || frontend.protocol == Protocol::kHttp) return;
+  if (frontend.protocol == Protocol::kHttp) return check_http_alpn(checker, i);
+  if (!frontend.forwarded) return;
   checker.error(make_path("frontends", i, "forwarded"),
                 "needs `protocol: http`: other connections have no headers to add to");
 }

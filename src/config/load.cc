@@ -5,6 +5,7 @@
 
 #include "config/bounds.h"
 #include "config/certificates.h"
+#include "config/cookie_key.h"
 #include "config/read_file.h"
 #include "config/schema.h"
 #include "config/support.h"
@@ -40,6 +41,7 @@ std::optional<Config> build(const SourceText& source, const std::filesystem::pat
   Checker checker(config, locator, report);
   validate(checker);
   check_certificates(checker);
+  check_cookie_keys(checker);
   check_support(checker);
   return config;
 }

@@ -44,7 +44,9 @@ constexpr bool is_udp(const F& frontend) {
 }
 
 constexpr Unsupported<F> kFrontends[] = {
-    {{"protocol"}, [](const F& frontend) { return frontend.protocol == Protocol::kHttp; }},
+    {{"tls"},
+     [](const F& frontend) { return frontend.tls && frontend.protocol == Protocol::kHttp; },
+     " with `protocol: http`"},
     {{"routes"},
      [](const F& frontend) { return !frontend.routes.empty() && !frontend.tls; },
      " without `tls`"},
@@ -56,17 +58,12 @@ constexpr Unsupported<F> kFrontends[] = {
     {{"deny"},
      [](const F& frontend) { return is_udp(frontend) && !frontend.deny.empty(); },
      " with `protocol: udp`"},
-    {{"forwarded"}, differs<&F::forwarded>},
     {{"timeouts", "sni"}, differs<&F::timeouts, &FrontendTimeouts::sni>},
-    {{"timeouts", "request_head"}, differs<&F::timeouts, &FrontendTimeouts::request_head>},
 };
 
 constexpr Unsupported<B> kBackends[] = {
     {{"persistence"},
-     [](const B& backend) {
-       const PersistenceKind kind = backend.persistence.kind;
-       return kind == PersistenceKind::kTlsSession || kind == PersistenceKind::kCookie;
-     }},
+     [](const B& backend) { return backend.persistence.kind == PersistenceKind::kTlsSession; }},
     {{"queue_size"}, differs<&B::queue_size>},
     {{"timeouts", "queue"}, differs<&B::timeouts, &BackendTimeouts::queue>},
     {{"timeouts", "response"}, differs<&B::timeouts, &BackendTimeouts::response>},

@@ -170,6 +170,10 @@ std::vector<std::vector<std::size_t>> frontends_of_backends(const Config& config
 }
 
 void apply_dependent_defaults(Config& config, const Locator& locator) {
+  for (FrontendConfig& frontend : config.frontends) {
+    const bool is_http_tls = frontend.protocol == Protocol::kHttp && frontend.tls;
+    if (is_http_tls && frontend.tls->alpn.empty()) frontend.tls->alpn = {std::string(kHttpAlpn)};
+  }
   const auto reached_by = frontends_of_backends(config);
   for (std::size_t i = 0; i < config.backends.size(); ++i) {
     const auto is_udp = [&](std::size_t frontend) {

@@ -49,6 +49,18 @@ ServerRow server_row(const proxy::BackendRoute& backend, std::uint32_t index,
   return row;
 }
 
+const char* name_of(proxy::FrontendProtocol protocol) noexcept {
+  switch (protocol) {
+    case proxy::FrontendProtocol::kTcp:
+      return "tcp";
+    case proxy::FrontendProtocol::kUdp:
+      return "udp";
+    case proxy::FrontendProtocol::kHttp:
+      return "http";
+  }
+  return "tcp";
+}
+
 void add_udp(const proxy::UdpNumbers& numbers, WorkerRow& row) {
   row.udp_datagrams_in = numbers.datagrams_in.value();
   row.udp_datagrams_out = numbers.datagrams_out.value();
@@ -70,7 +82,7 @@ std::vector<FrontendRow> Supervisor::frontends() {
     proxy::FrontendState& state = *route->state;
     FrontendRow row;
     row.name = state.name();
-    row.protocol = route->protocol == proxy::FrontendProtocol::kUdp ? "udp" : "tcp";
+    row.protocol = name_of(route->protocol);
     for (const std::string& listen : route->listen) {
       row.listen.push_back(engine_->listeners().bound(listen).to_string());
     }

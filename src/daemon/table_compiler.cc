@@ -8,6 +8,7 @@
 #include "daemon/listener_set.h"
 #include "daemon/stage_compiler.h"
 #include "daemon/tls_compiler.h"
+#include "proxy/http_head_stage.h"
 
 namespace sluice::daemon {
 namespace {
@@ -26,6 +27,18 @@ const char* policy_name(BalancePolicy policy) noexcept {
       return "first";
   }
   return "round_robin";
+}
+
+proxy::FrontendProtocol protocol_of(const FrontendConfig& config) noexcept {
+  switch (config.protocol) {
+    case Protocol::kTcp:
+      return proxy::FrontendProtocol::kTcp;
+    case Protocol::kUdp:
+      return proxy::FrontendProtocol::kUdp;
+    case Protocol::kHttp:
+      return proxy::FrontendProtocol::kHttp;
+  }
+  return proxy::FrontendProtocol::kTcp;
 }
 
 Result<balance::BackendRules> rules_of(const BackendConfig& config, StateRegistry& registry,
@@ -72,6 +85,9 @@ Result<void> add_backend(const BackendConfig& config, StateRegistry& registry, T
   route->keepalive = config.keepalive ? sys::Keepalive::kOn : sys::Keepalive::kOff;
   add_introductions(config, *route);
   if (auto added = tls.add_introductions(config, *route); !added) return added;
+  auto cookies = make_cookies(config, registry.cookie_key());
+  if (!cookies) return tl::unexpected(cookies.error());
+  route->cookies = std::move(*cookies);
   route->udp = {config.udp.idle, config.udp.responses, config.udp.max_flows};
   out.states.push_back(std::move(state));
   out.table->add(std::move(route));
@@ -104,12 +120,16 @@ Result<void> add_frontend(const FrontendConfig& config, const BackendsByName& ba
   auto route = std::make_unique<proxy::FrontendRoute>();
   route->state = state.get();
   add_routes(config, backends, *route);
-  if (config.protocol == Protocol::kUdp) route->protocol = proxy::FrontendProtocol::kUdp;
+  route->protocol = protocol_of(config);
+  route->forwarded = config.forwarded;
   for (const ListenAddress& address : config.listen) {
     route->listen.push_back(listener_name(config, address));
   }
   add_greeting(config, *route);
   if (auto added = tls.add_greeting(config, *route); !added) return added;
+  if (config.protocol == Protocol::kHttp) {
+    route->greeting.push_back(std::make_unique<proxy::HttpHeadMaker>(config.timeouts.request_head));
+  }
   out.states.push_back(std::move(state));
   out.table->add(std::move(route));
   return {};

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "balance/registry.h"
+#include "daemon/cookie_compiler.h"
 #include "proxy/route_table.h"
 #include "sluice/config.h"
 #include "sluice/error.h"
@@ -33,6 +34,8 @@ class StateRegistry {
     return ticket_keys_;
   }
 
+  [[nodiscard]] const OwnCookieKey& cookie_key() const noexcept { return cookie_key_; }
+
   /// Forgets names whose state is gone.
   void prune();
 
@@ -41,6 +44,7 @@ class StateRegistry {
   balance::ServerRegistry servers_;
   std::map<std::string, std::weak_ptr<proxy::FrontendState>> frontends_;
   tls::TicketKeys ticket_keys_;
+  OwnCookieKey cookie_key_;
 };
 
 /// A table and the live state that it refers to, which lives at least as long.

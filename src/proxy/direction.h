@@ -1,7 +1,7 @@
 // One direction of a relaying session as the session sees it, whatever moves its bytes: the plain
 // `Relay` (relay.h), or one with TLS in user space.
 //
-//   made --> [begin_with()] --> advance() ... --> stop() --> quiet --> release()
+//   made --> [edit_with()] --> [begin_with()] --> advance() ... --> stop() --> quiet --> release()
 //
 // The session judges two directions together by their `RelayState` (relay_plan.h), so every kind
 // keeps that state by the same rules. A direction tells its host after each completion of one of
@@ -11,19 +11,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/intrusive_list.h"
+#include "proxy/byte_editor.h"
 #include "proxy/relay_plan.h"
 #include "stats/counters.h"
 
 namespace sluice::proxy {
 
 class Direction;
-
-/// Bytes that are not in one of the worker's receive buffers.
-using ByteString = std::vector<std::byte>;
 
 /// Bytes that have gone one way since something came the other way; shared by the two directions of
 /// a session. A long run means bulk, however small the packets; question and answer keep it short,
@@ -57,9 +54,20 @@ class Direction : public base::ListHook<> {
   Direction(const Direction&) = delete;
   Direction& operator=(const Direction&) = delete;
 
+  /// What comes from the source goes through the editor before it is written. Before anything
+  /// else, and the editor outlives the direction.
+  void edit_with(ByteEditor& editor) noexcept { editor_ = &editor; }
+
   /// Bytes that were read from the source before there was a direction: written before anything
   /// that it receives, and counted like that. Before the first `advance()`, once.
   virtual void begin_with(ByteString prefix) noexcept = 0;
+
+  /// The same for bytes that are plaintext already where the source speaks TLS; they come before
+  /// the others. After `begin_with()`.
+  virtual void begin_with_plaintext(ByteString prefix) noexcept = 0;
+
+  /// The editor may have something to write without having been given anything.
+  virtual void edit_more() noexcept = 0;
 
   /// Takes the steps that are possible now until it has to wait.
   virtual void advance() noexcept = 0;
@@ -115,6 +123,7 @@ class Direction : public base::ListHook<> {
   RelayHost& host_;
   Run& run_;
   DirectionEnds ends_;
+  ByteEditor* editor_ = nullptr;  ///< null: bytes go on as they come
   base::TimePoint last_activity_;
   std::uint64_t bytes_ = 0;
   RelayState state_;

@@ -22,6 +22,9 @@ constexpr unsigned kQuietTurn = 4;
 /// here.
 constexpr std::uint8_t kMaxBackoff = 6;
 
+/// The most memory that an idle direction with an editor keeps. Bytes.
+constexpr std::size_t kKeptPrefix = 2048;
+
 }  // namespace
 
 void RelayContext::end_turn() noexcept {
@@ -45,9 +48,30 @@ void Relay::begin_with(ByteString prefix) noexcept {
   if (prefix.empty()) return;
   const auto count = static_cast<std::uint32_t>(prefix.size());
   note_arrival(count, context_.reactor.now());
-  state_.held = count;
-  prefix_ = std::make_unique<Prefix>(Prefix{std::move(prefix), 0});
-  if (context_.reactor.ready_at_start() <= kQuietTurn) send_at_once();
+  if (editor_ != nullptr) {
+    edit(prefix);
+  } else {
+    state_.held = count;
+    prefix_ = std::make_unique<Prefix>(Prefix{std::move(prefix), 0, {}});
+  }
+  if (state_.held > 0 && context_.reactor.ready_at_start() <= kQuietTurn) send_at_once();
+}
+
+/// What the editor makes of the bytes is held behind what it has made before.
+void Relay::edit(std::span<const std::byte> bytes) noexcept {
+  if (!prefix_) prefix_ = std::make_unique<Prefix>();
+  ByteString& to = state_.is_sending ? prefix_->next : prefix_->bytes;
+  const std::size_t before = to.size();
+  editor_->edit(bytes, to);
+  state_.held += static_cast<std::uint32_t>(to.size() - before);
+  if (editor_->is_done()) editor_ = nullptr;
+  if (state_.held == 0) prefix_.reset();
+}
+
+void Relay::edit_more() noexcept {
+  if (editor_ == nullptr || state_.is_stopped || state_.sink_failed) return;
+  edit({});
+  advance();
 }
 
 void Relay::release() noexcept {
@@ -118,11 +142,18 @@ void Relay::on_chunk(uring::Outcome outcome) noexcept {
   }
   note_arrival(length, context_.reactor.now());
   const bool is_first = state_.held == 0 && !state_.is_sending;
-  state_.held += length;
-  consider_promotion();
-  ++state_.chunks;
-  context_.chunks.push(queue_, outcome.buffer());
-  if (is_first && context_.reactor.ready_at_start() <= kQuietTurn) send_at_once();
+  if (editor_ != nullptr) {
+    edit(context_.chunks.bytes(outcome.buffer()));
+    context_.chunks.release(outcome.buffer());
+  } else {
+    state_.held += length;
+    consider_promotion();
+    ++state_.chunks;
+    context_.chunks.push(queue_, outcome.buffer());
+  }
+  if (is_first && state_.held > 0 && context_.reactor.ready_at_start() <= kQuietTurn) {
+    send_at_once();
+  }
 }
 
 void Relay::on_receive_end(int result) noexcept {
@@ -132,7 +163,7 @@ void Relay::on_receive_end(int result) noexcept {
     context_.chunks.on_shortage();
     context_.shortages.add(1);
     // With every buffer held by others a pipe still serves; else the ring only has to be refilled.
-    if (context_.is_splice_allowed && !context_.chunks.has_buffers()) {
+    if (context_.is_splice_allowed && editor_ == nullptr && !context_.chunks.has_buffers()) {
       state_.wanted = Gear::kSplice;
       return;
     }
@@ -182,13 +213,20 @@ std::span<const std::byte> Relay::next_bytes() const noexcept {
 
 void Relay::note_sent(std::uint32_t count) noexcept {
   state_.held -= count;
-  if (prefix_) {
-    prefix_->written += count;
-    if (next_bytes().empty()) prefix_.reset();
-    return;
-  }
+  if (prefix_) return note_prefix_sent(count);
   context_.chunks.consume(queue_.first, count);
   if (next_bytes().empty()) drop_first_chunk();
+}
+
+void Relay::note_prefix_sent(std::uint32_t count) noexcept {
+  prefix_->written += count;
+  if (!next_bytes().empty()) return;
+  // Memory of this size stays, as the editor is likely to fill it again.
+  const bool stays = editor_ != nullptr && prefix_->bytes.capacity() <= kKeptPrefix;
+  prefix_->bytes.clear();
+  prefix_->written = 0;
+  std::swap(prefix_->bytes, prefix_->next);
+  if (!stays && prefix_->bytes.empty()) prefix_.reset();
 }
 
 void Relay::drop_first_chunk() noexcept {

@@ -18,6 +18,8 @@
 // both directions together.
 //
 // A prefix is written before anything received, by the same sends; it is freed when it is written.
+// What an editor has made of received bytes is written the same way; while there is an editor,
+// nothing is spliced.
 //
 // Thread: its worker's. Limits: held bytes and chunks are bounded by the high-water mark and
 // what a multishot receive brings before its cancellation takes effect (32 buffers at a time), or
@@ -27,6 +29,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/intrusive_list.h"
@@ -60,6 +63,8 @@ class Relay final : public Direction {
   ~Relay();
 
   void begin_with(ByteString prefix) noexcept override;
+  void begin_with_plaintext(ByteString prefix) noexcept override { begin_with(std::move(prefix)); }
+  void edit_more() noexcept override;
   void advance() noexcept override;
   void stop() noexcept override;
   [[nodiscard]] bool is_quiet() const noexcept override {
@@ -69,10 +74,11 @@ class Relay final : public Direction {
   void release() noexcept override;
 
  private:
-  /// What is written before anything received.
+  /// What is written before anything that waits in chunks.
   struct Prefix {
     ByteString bytes;
     std::size_t written = 0;
+    ByteString next;  ///< edited while a send was reading `bytes`
   };
   enum class Moved : std::uint8_t { kSome, kBlocked, kEnded };
 
@@ -80,6 +86,8 @@ class Relay final : public Direction {
   void on_send(uring::Outcome outcome) noexcept;
 
   void on_chunk(uring::Outcome outcome) noexcept;
+  void edit(std::span<const std::byte> bytes) noexcept;
+  void note_prefix_sent(std::uint32_t count) noexcept;
   void on_receive_end(int result) noexcept;
   void consider_promotion() noexcept;
   /// Sends what is held first, without the ring; what is left of it stays held.

@@ -19,6 +19,7 @@
 
 #include "balance/backend.h"
 #include "base/clock.h"
+#include "proxy/cookie_jar.h"
 #include "proxy/frontend_state.h"
 #include "proxy/server_address.h"
 #include "proxy/stage.h"
@@ -52,7 +53,8 @@ struct BackendRoute {
   /// What comes first on a new connection to a server, by its index; servers beyond the end have
   /// nothing.
   std::vector<StageSequence> introductions;
-  std::vector<TlsToServer> tls;  ///< by the same index
+  std::vector<TlsToServer> tls;        ///< by the same index
+  std::unique_ptr<CookieJar> cookies;  ///< null: clients are not bound by cookies
   base::milliseconds connect_timeout{0};
   base::milliseconds idle_timeout{0};
   base::milliseconds half_closed_timeout{0};
@@ -61,7 +63,7 @@ struct BackendRoute {
   UdpRules udp;
 };
 
-enum class FrontendProtocol : std::uint8_t { kTcp, kUdp };
+enum class FrontendProtocol : std::uint8_t { kTcp, kUdp, kHttp };
 
 /// A frontend as its listeners use it.
 struct FrontendRoute {
@@ -70,6 +72,7 @@ struct FrontendRoute {
   BackendRoute* backend = nullptr;  ///< the default; without one, the first route's
   bool has_default = true;
   bool terminates_tls = false;
+  bool forwarded = false;           ///< http: every request tells the server who the client is
   StageSequence greeting;           ///< what comes first on a client's connection
   std::vector<std::string> listen;  ///< names of its listeners (daemon::listener_name)
   tls::ServerNames names;           ///< lead to an index of `routes`

@@ -64,6 +64,8 @@ SecureRelay::Go SecureRelay::step() noexcept {
   }
   if (out_ != nullptr && out_->begin != out_->end) return flush();
   if (legs_.sink != nullptr && legs_.sink->has_output()) return seal_output();
+  if (loose_) return pass_loose();
+  if (has_plaintext() && editor_ != nullptr) return edit_plaintext();
   if (has_plaintext()) return legs_.sink != nullptr ? seal_plaintext() : flush();
   if (is_source_over()) return Go::kWait;
   if (has_ciphertext() && !needs_more_) return open();
@@ -421,6 +423,7 @@ void SecureRelay::drop_held() noexcept {
     context_.relay.chunks.release(std::exchange(chunk_, ChunkQueue::kNone));
   }
   prefix_.reset();
+  loose_.reset();
   state_.held = 0;
 }
 
@@ -435,6 +438,7 @@ void SecureRelay::give_back_empty() noexcept {
 
 void SecureRelay::count_held() noexcept {
   state_.held = out_ == nullptr ? 0 : out_->end - out_->begin;
+  if (loose_) state_.held += static_cast<std::uint32_t>(loose_->bytes.size() - loose_->used);
   if (in_ == nullptr) return;
   const tls::PieceList& pieces = in_->pieces;
   for (std::uint32_t i = pieces.first; i < pieces.count; ++i)

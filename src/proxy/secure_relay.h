@@ -55,6 +55,8 @@ class SecureRelay final : public Direction {
   ~SecureRelay();
 
   void begin_with(ByteString prefix) noexcept override;
+  void begin_with_plaintext(ByteString prefix) noexcept override;
+  void edit_more() noexcept override;
   void advance() noexcept override;
   void stop() noexcept override;
   [[nodiscard]] bool is_quiet() const noexcept override {
@@ -69,6 +71,12 @@ class SecureRelay final : public Direction {
     ByteString bytes;
     std::size_t used = 0;
   };
+  /// Plaintext that is in no buffer: an editor's, or read before there was a direction. Goes on
+  /// before what is in `in_`.
+  struct Loose {
+    ByteString bytes;
+    std::size_t used = 0;
+  };
   /// Whether there is another step to take.
   enum class Go : std::uint8_t { kOn, kWait };
 
@@ -77,6 +85,12 @@ class SecureRelay final : public Direction {
   Go wait_for_sink() noexcept;
   Go seal_output() noexcept;
   Go seal_plaintext() noexcept;
+  Go edit_plaintext() noexcept;
+  Go pass_loose() noexcept;
+  Go send_loose() noexcept;
+  Go seal_loose() noexcept;
+  void edit(std::span<const std::byte> bytes) noexcept;
+  void use_loose(std::size_t count) noexcept;
   Go open() noexcept;
   Go receive() noexcept;
   Go take_in(std::span<const std::byte> bytes, std::size_t& used) noexcept;
@@ -124,6 +138,7 @@ class SecureRelay final : public Direction {
   RecordBuffer* in_ = nullptr;
   RecordBuffer* out_ = nullptr;
   std::unique_ptr<Prefix> prefix_;
+  std::unique_ptr<Loose> loose_;  ///< null: none
   std::uint32_t turn_left_ = 0;
   std::uint16_t chunk_ = ChunkQueue::kNone;  ///< received, not yet taken in
   bool is_readable_ = false;                 ///< a receive is likely to give something at once

@@ -20,7 +20,7 @@
 // `enter()` is the only writer of the state and checks the edge; `settle()` runs after every
 // completion and is the only place where a session goes on to the next stage, judges, moves on from
 // closing, or ends. The phases have files of their own: session_front.cc (stages),
-// session_connect.cc, session_relay.cc, session_end.cc. Thread: its worker's.
+// session_connect.cc, session_relay.cc, session_http.cc, session_end.cc. Thread: its worker's.
 #pragma once
 
 #include <chrono>
@@ -33,6 +33,7 @@
 #include "base/intrusive_list.h"
 #include "proxy/relay.h"
 #include "proxy/secure_relay.h"
+#include "proxy/session_http.h"
 #include "proxy/session_log.h"
 #include "proxy/session_tls.h"
 #include "proxy/stage.h"
@@ -115,6 +116,13 @@ class Session final : public base::ListHook<>, private RelayHost, private StageH
   [[nodiscard]] const StageSequence* stages() const noexcept;
   [[nodiscard]] StageSeat seat();
 
+  // HTTP (session_http.cc)
+  [[nodiscard]] std::optional<std::uint32_t> bound_server(
+      const balance::PickContext& wish) const noexcept;
+  void begin_http();
+  [[nodiscard]] int answer_status(const Ending& ending) const noexcept;
+  void answer_client(const Ending& ending) noexcept;
+
   // Choosing and connecting (session_connect.cc)
   void connect_to_next() noexcept;
   void submit_connect() noexcept;
@@ -174,7 +182,8 @@ class Session final : public base::ListHook<>, private RelayHost, private StageH
   Run run_;
   std::unique_ptr<Findings> findings_;  ///< null for a session without stages
   std::unique_ptr<Stage> stage_;
-  std::unique_ptr<SessionTls> tls_;  ///< null while nobody relays, and where both sides are plain
+  std::unique_ptr<SessionTls> tls_;    ///< null while nobody relays, and where both sides are plain
+  std::unique_ptr<SessionHttp> http_;  ///< null before the relaying, and on other frontends
   DirectionPtr upstream_;
   DirectionPtr downstream_;
   uring::Op<&Session::on_connect> connect_{*this};

@@ -22,7 +22,8 @@ void Session::connect_to_next() noexcept {
       .tried = tried_.indices(),
       .now = now(),
   };
-  const auto picked = backend_->balance.pick(wish);
+  const auto bound = bound_server(wish);
+  const auto picked = bound ? *bound : backend_->balance.pick(wish);
   if (!picked) return begin_closing({CloseReason::kNoServer, Side::kUs});
   server_index_ = *picked;
   backend_->balance.candidate(*picked).state->session_began(context_.worker);

@@ -19,6 +19,7 @@ constexpr milliseconds kLastDeliveryCheck{250};
 }  // namespace
 
 void Session::begin_closing(Ending ending) noexcept {
+  if (findings_ && findings_->http) answer_client(ending);
   ending_ = ending;
   enter(State::kClosing);
   timer_.disarm();

@@ -32,8 +32,12 @@ void Session::begin_relaying() noexcept {
                              {client, server});
   downstream_ = make_direction({server_.get(), client_.get(), ours.bytes_out, theirs.bytes_out},
                                {server, client});
+  if (findings_ && findings_->http) begin_http();
   if (findings_) {
     upstream_->begin_with(std::exchange(findings_->from_client, {}));
+    if (findings_->http) {
+      upstream_->begin_with_plaintext(std::exchange(findings_->http->request, {}));
+    }
     downstream_->begin_with(std::exchange(findings_->from_server, {}));
   }
   upstream_->advance();
@@ -52,6 +56,10 @@ DirectionPtr Session::make_direction(const DirectionEnds& ends, SecureRelay::Leg
 
 void Session::judge_relays() noexcept {
   note_ends();
+  if (http_) {
+    if (const auto ending = http_->follow(*upstream_, *downstream_)) return begin_closing(*ending);
+    if (http_->is_over()) http_.reset();
+  }
   const Judgement judgement = judge(upstream_->state(), downstream_->state(), first_end_);
   switch (judgement.verdict) {
     case Verdict::kContinue:

@@ -24,6 +24,7 @@
 
 #include "base/clock.h"
 #include "proxy/direction.h"
+#include "proxy/http_findings.h"
 #include "proxy/relay_plan.h"
 #include "sluice/address.h"
 #include "tls/handshake.h"
@@ -54,6 +55,7 @@ struct Findings {
   /// record boundary.
   std::unique_ptr<TlsLeg> client_tls;
   std::unique_ptr<TlsLeg> server_tls;
+  std::unique_ptr<HttpFindings> http;  ///< of an HTTP frontend
   std::string problem;  ///< why a stage has failed, in words; empty = the ending says it all
 };
 

@@ -26,6 +26,8 @@ struct BackendSetup {
   std::uint16_t weight = 1;
   StageSequence greeting{};
   std::vector<StageSequence> introductions{};
+  bool forwarded = false;
+  std::unique_ptr<CookieJar> cookies{};
 };
 
 struct SessionParts final : private TableReturn {
@@ -73,8 +75,10 @@ class SessionBench {
     auto frontend = std::make_unique<FrontendRoute>();
     frontend->state = &frontend_;
     backend->introductions = std::move(setup.introductions);
+    backend->cookies = std::move(setup.cookies);
     frontend->backend = backend.get();
     frontend->greeting = std::move(setup.greeting);
+    frontend->forwarded = setup.forwarded;
     table_.add(std::move(backend));
     table_.add(std::move(frontend));
     loop_.run([this] { loop_.parts().pins.swap(table_); });
