@@ -233,10 +233,15 @@ struct OutlierConfig {
   bool operator==(const OutlierConfig&) const = default;
 };
 
+/// What `source_hash` goes by: a client, or each of its ports by itself.
+enum class UdpHash { kAddress, kFlow };
+
 struct UdpConfig {
   std::chrono::milliseconds idle{60'000};
-  std::uint32_t responses = 0;  ///< a flow ends after so many answers; 0 = no limit
+  /// A flow ends when each of its client's datagrams has had so many answers; 0 = no limit.
+  std::uint32_t responses = 0;
   std::uint32_t max_flows = 65'536;
+  UdpHash hash = UdpHash::kAddress;
 
   bool operator==(const UdpConfig&) const = default;
 };

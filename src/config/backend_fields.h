@@ -32,6 +32,8 @@ inline constexpr Choice<HealthCheckType> kHealthCheckTypes[] = {
     {"http", HealthCheckType::kHttp}, {"udp", HealthCheckType::kUdp},
     {"none", HealthCheckType::kNone},
 };
+inline constexpr Choice<UdpHash> kUdpHashes[] = {{"address", UdpHash::kAddress},
+                                                 {"flow", UdpHash::kFlow}};
 inline constexpr Choice<ServerVerify> kServerVerifies[] = {{"required", ServerVerify::kRequired},
                                                            {"none", ServerVerify::kNone}};
 inline constexpr Choice<ProxyProtocolVersion> kProxyProtocolVersions[] = {
@@ -85,6 +87,7 @@ inline constexpr Field<UdpConfig> kUdpFields[] = {
     {"idle", duration<&UdpConfig::idle, Zero::kIsWrong>},
     {"responses", number<&UdpConfig::responses, 0, 1'000'000>},
     {"max_flows", number<&UdpConfig::max_flows, 1, 10'000'000>},
+    {"hash", choice<&UdpConfig::hash, kUdpHashes>},
 };
 
 inline constexpr Field<ServerConfig> kServerFields[] = {

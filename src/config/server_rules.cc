@@ -103,11 +103,31 @@ void check_server_tls(Checker& checker, std::size_t backend, std::size_t server,
   note_idle(entry.client_certificate, "client_certificate");
 }
 
+/// "frontend `web` (line 2)".
+std::string reference_to(const FrontendConfig& frontend) {
+  return "frontend " + quote(frontend.name) + " (" + line_of(frontend.position) + ")";
+}
+
+void check_proxy_header(Checker& checker, std::size_t backend, std::size_t server,
+                        const FrontendIndexes& reached_by) {
+  const Config& config = checker.config;
+  const ServerConfig& entry = config.backends[backend].servers[server];
+  if (entry.send_proxy_protocol == ProxyProtocolVersion::kNone) return;
+  for (const std::size_t i : reached_by) {
+    const FrontendConfig& frontend = config.frontends[i];
+    if (frontend.protocol != Protocol::kUdp) continue;
+    checker.error(
+        make_path("backends", backend, "servers", server, "send_proxy_protocol"),
+        "is not supported yet before datagrams, and " + reference_to(frontend) + " is udp");
+  }
+}
+
 void check_servers(Checker& checker, std::size_t backend, const FrontendIndexes& reached_by) {
   const std::vector<ServerConfig>& servers = checker.config.backends[backend].servers;
   std::unordered_map<std::string, const ServerConfig*> first;
   for (std::size_t i = 0; i < servers.size(); ++i) {
     check_server_tls(checker, backend, i, reached_by);
+    check_proxy_header(checker, backend, i, reached_by);
     if (servers[i].address.empty() || servers[i].port == 0) continue;
     const std::string place = servers[i].address + ' ' + std::to_string(servers[i].port);
     const auto [found, is_new] = first.emplace(place, &servers[i]);
@@ -126,8 +146,7 @@ void check_persistence(Checker& checker, std::size_t backend, const FrontendInde
   const Path path = make_path("backends", backend, "persistence");
   for (const std::size_t i : reached_by) {
     const FrontendConfig& frontend = config.frontends[i];
-    const std::string who =
-        "frontend " + quote(frontend.name) + " (" + line_of(frontend.position) + ")";
+    const std::string who = reference_to(frontend);
     if (kind == PersistenceKind::kCookie && frontend.protocol != Protocol::kHttp) {
       checker.error(path, "cookies need HTTP, and " + who +
                               " is not: give it `protocol: http`, or use `persistence: source_ip`");

@@ -88,7 +88,9 @@ Result<void> add_backend(const BackendConfig& config, StateRegistry& registry, T
   auto cookies = make_cookies(config, registry.cookie_key());
   if (!cookies) return tl::unexpected(cookies.error());
   route->cookies = std::move(*cookies);
-  route->udp = {config.udp.idle, config.udp.responses, config.udp.max_flows};
+  route->udp = {
+      config.udp.idle, config.udp.responses, config.udp.max_flows,
+      config.udp.hash == UdpHash::kFlow ? proxy::FlowHash::kByFlow : proxy::FlowHash::kByAddress};
   out.states.push_back(std::move(state));
   out.table->add(std::move(route));
   return {};

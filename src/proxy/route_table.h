@@ -30,10 +30,17 @@
 namespace sluice::proxy {
 
 /// What holds for a backend's UDP flows.
+/// What source_hash takes for a client.
+enum class FlowHash : std::uint8_t {
+  kByAddress,  ///< all its flows go to one server
+  kByFlow,     ///< its flows are spread
+};
+
 struct UdpRules {
   base::milliseconds idle{0};   ///< a flow ends after so long without a datagram
   std::uint32_t responses = 0;  ///< and when each of the client's has had so many; 0 = no limit
   std::uint32_t max_flows = 1;  ///< of all workers together
+  FlowHash hash = FlowHash::kByAddress;
 };
 
 /// When a server is spoken to in TLS.

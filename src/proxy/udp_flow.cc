@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "balance/hash.h"
 #include "proxy/udp_listener.h"
 #include "sys/socket.h"
 #include "sys/udp_socket.h"
@@ -73,11 +74,15 @@ void UdpFlow::settle() noexcept {
 
 // --- A server ---
 
+tl::expected<std::uint32_t, balance::NoServer> UdpFlow::pick() noexcept {
+  const bool is_by_flow = backend().udp.hash == FlowHash::kByFlow;
+  return backend().balance.pick({context_.sessions.worker, key().client, tried_.indices(),
+                                 is_by_flow ? balance::flow_key(key().client) : 0, now()});
+}
+
 bool UdpFlow::connect_to_next() noexcept {
   for (;;) {
-    const balance::PickContext wish{context_.sessions.worker, key().client, tried_.indices(), 0,
-                                    now()};
-    const auto picked = backend().balance.pick(wish);
+    const auto picked = pick();
     if (!picked) {
       end({CloseReason::kNoServer, Side::kUs});
       return false;
@@ -138,9 +143,7 @@ void UdpFlow::on_refused() noexcept {
   if (!may_move()) return;
   const std::uint32_t refuser = *server_index_;
   tried_.add(refuser);
-  const balance::PickContext wish{context_.sessions.worker, key().client, tried_.indices(), 0,
-                                  now()};
-  const auto picked = backend().balance.pick(wish);
+  const auto picked = pick();
   const auto tried = tried_.indices();
   if (!picked || std::find(tried.begin(), tried.end(), *picked) != tried.end()) return;
   leave_server();

@@ -128,6 +128,7 @@ class UdpFlow final : public FlowEntry,
   void on_refused() noexcept;
   [[nodiscard]] bool may_move() noexcept;
 
+  [[nodiscard]] tl::expected<std::uint32_t, balance::NoServer> pick() noexcept;
   /// Connects to a picked server; goes on to others while that fails at once.
   [[nodiscard]] bool connect_to_next() noexcept;
   /// Gives an errno, 0 = done.

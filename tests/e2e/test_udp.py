@@ -222,14 +222,18 @@ def ask_from(ip, address):
         return ask(client)
 
 
-def test_source_hash(proxied_udp, serve_udp):
+def test_source_hash_by_address_and_by_flow(proxied_udp, serve_udp):
     servers = [serve_udp(named(str(number))) for number in range(4)]
-    _, address = proxied_udp(*servers, backend_keys={"policy": "source_hash"})
+    proxy, address = proxied_udp(*servers, backend_keys={"policy": "source_hash"})
     clients = [f"127.0.7.{number}" for number in range(1, 21)]
     homes = {ip: ask_from(ip, address) for ip in clients}
     assert len(set(homes.values())) == 4
     moved = [ip for ip in clients if ask_from(ip, address) != homes[ip]]
     assert len(moved) <= 5, "only what its server may not hold beyond 125 % of the mean"
+    config = copy.deepcopy(proxy.config)
+    config["backends"][0]["udp"] = {"hash": "flow"}
+    proxy.reload(config)
+    assert len({ask_from(clients[0], address) for _ in range(40)}) == 4
 
 
 def test_random(proxied_udp, serve_udp):
