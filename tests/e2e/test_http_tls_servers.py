@@ -1,0 +1,99 @@
+"""`protocol: http` in front of servers that are spoken to in TLS: heads are changed on their way into
+and out of the encrypted connection, bodies are not."""
+
+import pytest
+from harness import tls
+from harness.authority import Authority
+from harness.clients import connect
+from harness.sluice import server
+from harness.thread_server import read_exactly
+
+BODY = bytes(range(256)) * 4096  # several records
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+def app():
+    """app(certificate, version) -> a TLS server that answers each request with what it was sent."""
+    servers = []
+
+    def start(certificate, version):
+        servers.append(tls.TlsServer(mirror, certificate, version=version))
+        return servers[-1]
+
+    yield start
+    for one in servers:
+        one.stop()
+
+
+def read_head(source):
+    head = b""
+    while not head.endswith(b"\r\n\r\n") and (byte := source.recv(1)):
+        head += byte
+    return head.decode()
+
+
+def length_in(head):
+    lines = head.lower().split("\r\n")
+    return next((int(line.split(":")[1]) for line in lines if line.startswith("content-length:")), 0)
+
+
+def mirror(accepted, own_server):
+    while head := read_head(accepted):
+        own_server.records.setdefault("heads", []).append(head)
+        body = read_exactly(accepted, length_in(head))
+        accepted.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+
+
+@pytest.fixture
+def proxied_app(proxied, app, authority):
+    def start(version, **frontend_keys):
+        one = app(authority.issue("app.internal"), version)
+        entry = server("app", one, tls=True, ca_bundle="internal", server_name="app.internal")
+        _, address = proxied(entry, ca_bundles=[tls.bundle("internal", authority)],
+                             frontend_keys={"protocol": "http"} | frontend_keys,
+                             backend_keys={"persistence": {"cookie": {"name": "LBSRV"}}})
+        return one, address
+    return start
+
+
+def ask(client, body, headers=""):
+    head = f"POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+    client.sendall(head.encode() + body)
+    answer = read_head(client)
+    return answer, read_exactly(client, length_in(answer))
+
+
+VERSIONS = pytest.mark.parametrize("version", [tls.TLS12, tls.TLS13], ids=["1.2", "1.3"])
+
+
+@VERSIONS
+@pytest.mark.parametrize("keys", [{}, {"forwarded": True}], ids=["first head", "every head"])
+def test_heads_are_changed_and_bodies_are_not(proxied_app, version, keys):
+    one, address = proxied_app(version, **keys)
+    with connect(address) as client:
+        first, body = ask(client, BODY)
+        assert body == BODY
+        cookie = next(line for line in first.split("\r\n") if line.startswith("Set-Cookie: "))
+        again, body = ask(client, BODY[:1000])
+        assert body == BODY[:1000] and "Set-Cookie" not in again
+    assert ["X-Forwarded-For" in head for head in one.records["heads"]] == [bool(keys)] * 2
+    value = cookie.removeprefix("Set-Cookie: ").split(";")[0]
+    with connect(address) as client:
+        answer, body = ask(client, b"x", f"Cookie: {value}\r\n")
+        assert body == b"x" and "Set-Cookie" not in answer
+
+
+@VERSIONS
+def test_requests_in_a_row_without_waiting(proxied_app, version):
+    _, address = proxied_app(version, forwarded=True)
+    with connect(address) as client:
+        request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n"
+        client.sendall(b"".join(request + b"%03d" % number for number in range(50)))
+        for number in range(50):
+            head = read_head(client)
+            assert read_exactly(client, length_in(head)) == b"%03d" % number
