@@ -1,5 +1,5 @@
-"""`protocol: http` in front of servers that are spoken to in TLS: heads are changed on their way into
-and out of the encrypted connection, bodies are not."""
+"""`protocol: http` in front of servers that are spoken to in TLS: heads are changed on their way
+into and out of the encrypted connection, bodies are not."""
 
 import pytest
 from harness import tls
@@ -38,8 +38,8 @@ def read_head(source):
 
 
 def length_in(head):
-    lines = head.lower().split("\r\n")
-    return next((int(line.split(":")[1]) for line in lines if line.startswith("content-length:")), 0)
+    lengths = (line.split(":")[1] for line in head.split("\r\n") if "Content-Length:" in line)
+    return int(next(lengths, 0))
 
 
 def mirror(accepted, own_server):
