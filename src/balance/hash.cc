@@ -1,6 +1,6 @@
 #include "balance/hash.h"
 
-#define XXH_INLINE_ALL
+#define XXH_INLINE_ALL  // NOLINT(readability-identifier-naming): xxHash's
 #include <xxhash.h>
 
 #include <array>

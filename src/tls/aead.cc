@@ -45,8 +45,8 @@ EVP_CIPHER_CTX* Aead::begin(Keyed& keyed, RecordKeys& keys, const Nonce& nonce) 
 }
 
 bool Aead::seal(RecordKeys& keys, const Nonce& nonce, std::span<const std::byte> header,
-                std::span<const std::byte> in, std::span<const std::byte> last,
-                std::byte* out) noexcept {
+                const Plaintext& in, std::byte* out) noexcept {
+  const auto [bytes, last] = in;
   EVP_CIPHER_CTX* context = begin(sealers_[static_cast<std::size_t>(keys.cipher)], keys, nonce);
   auto* to = reinterpret_cast<unsigned char*>(out);
   int count = 0;
@@ -54,10 +54,11 @@ bool Aead::seal(RecordKeys& keys, const Nonce& nonce, std::span<const std::byte>
       EVP_EncryptUpdate(context, nullptr, &count, octets(header), size_of(header)) != 1) {
     return false;
   }
-  if (!in.empty() && EVP_EncryptUpdate(context, to, &count, octets(in), size_of(in)) != 1) {
+  if (!bytes.empty() &&
+      EVP_EncryptUpdate(context, to, &count, octets(bytes), size_of(bytes)) != 1) {
     return false;
   }
-  to += in.size();
+  to += bytes.size();
   if (!last.empty() && EVP_EncryptUpdate(context, to, &count, octets(last), size_of(last)) != 1) {
     return false;
   }

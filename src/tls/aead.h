@@ -26,11 +26,16 @@ class Aead {
   /// Fails where OpenSSL lacks a cipher or memory.
   [[nodiscard]] static Result<Aead> create();
 
-  /// Encrypts `in` and, behind it, `last` (may be empty) to `out`, and writes the tag behind them.
-  /// `out` has room for all three and does not overlap `in`.
+  /// What is encrypted: two parts, one behind the other; either may be empty.
+  struct Plaintext {
+    std::span<const std::byte> bytes;
+    std::span<const std::byte> last;
+  };
+
+  /// Encrypts `in` to `out` and writes the tag behind it. `out` has room for both and does not
+  /// overlap `in`.
   [[nodiscard]] bool seal(RecordKeys& keys, const Nonce& nonce, std::span<const std::byte> header,
-                          std::span<const std::byte> in, std::span<const std::byte> last,
-                          std::byte* out) noexcept;
+                          const Plaintext& in, std::byte* out) noexcept;
 
   /// Decrypts `bytes`, whose last kTagBytes are the tag, in place. False: the tag is wrong.
   [[nodiscard]] bool open(RecordKeys& keys, const Nonce& nonce, std::span<const std::byte> header,

@@ -92,6 +92,7 @@ struct FrontendContext::Callbacks {
     return SSL_CLIENT_HELLO_SUCCESS;
   }
 
+  // NOLINTNEXTLINE(readability-function-size): the parameters are OpenSSL's
   static int on_protocols(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* size,
                           const unsigned char* offered, unsigned offered_size,
                           void* argument) noexcept {

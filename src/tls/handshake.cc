@@ -92,6 +92,7 @@ struct Handshake::Callbacks {
     return static_cast<Handshake*>(SSL_get_ex_data(ssl, index_of_handshake()));
   }
 
+  // NOLINTNEXTLINE(readability-function-size): the parameters are OpenSSL's
   static void on_message(int is_written, int /*version*/, int content_type, const void* bytes,
                          std::size_t size, SSL* ssl, void* /*argument*/) noexcept {
     Handshake* const self = owner(ssl);

@@ -156,6 +156,16 @@ void try_out(Aead& aead, KtlsSupport& support) {
                                       : check_receive(loop, aead, keys));
 }
 
+KtlsSupport named(const Named<Version>& version, const Named<Cipher>& cipher,
+                  const Named<Half>& half) {
+  KtlsSupport support;
+  support.name = std::string(version.name) + ' ' + cipher.name + ' ' + half.name;
+  support.version = version.value;
+  support.cipher = cipher.value;
+  support.half = half.value;
+  return support;
+}
+
 }  // namespace
 
 std::vector<KtlsSupport> probe_ktls() {
@@ -163,19 +173,14 @@ std::vector<KtlsSupport> probe_ktls() {
   auto aead = Aead::create();
   for (const auto& version : kVersions) {
     for (const auto& cipher : kCiphers) {
-      for (const auto& half : kHalves) {
-        KtlsSupport support;
-        support.name = std::string(version.name) + ' ' + cipher.name + ' ' + half.name;
-        support.version = version.value;
-        support.cipher = cipher.value;
-        support.half = half.value;
-        if (aead) {
-          try_out(*aead, support);
-        } else {
-          support.reason = aead.error().text;
-        }
-        found.push_back(std::move(support));
-      }
+      for (const auto& half : kHalves) found.push_back(named(version, cipher, half));
+    }
+  }
+  for (KtlsSupport& support : found) {
+    if (aead) {
+      try_out(*aead, support);
+    } else {
+      support.reason = aead.error().text;
     }
   }
   return found;

@@ -172,14 +172,14 @@ std::size_t seal_record(Aead& aead, RecordKeys& keys, RecordType type,
   bool is_done = false;
   if (is_13) {
     const std::array<std::byte, 1> inner_type = {static_cast<std::byte>(type)};
-    is_done = aead.seal(keys, sequence_nonce(keys), to.first(wire::kRecordHeaderBytes), plaintext,
-                        inner_type, out);
+    is_done = aead.seal(keys, sequence_nonce(keys), to.first(wire::kRecordHeaderBytes),
+                        {plaintext, inner_type}, out);
   } else {
     if (is_explicit) put_u64(keys.explicit_nonce++, out);
     const Nonce nonce =
         is_explicit ? explicit_nonce(keys, std::span<const std::byte, kExplicitBytes>(out, 8))
                     : sequence_nonce(keys);
-    is_done = aead.seal(keys, nonce, additional_data(keys, type, plaintext.size()), plaintext, {},
+    is_done = aead.seal(keys, nonce, additional_data(keys, type, plaintext.size()), {plaintext, {}},
                         out + prefix);
   }
   ++keys.sequence;

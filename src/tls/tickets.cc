@@ -68,6 +68,7 @@ int open(const TicketKeys& keys, const unsigned char* name, const unsigned char*
   return key == &keys.current() ? kGood : kGoodButRenew;
 }
 
+// NOLINTNEXTLINE(readability-function-size): the parameters are OpenSSL's
 int on_ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                   EVP_MAC_CTX* mac, int is_sealing) noexcept {
   auto* const keys =
@@ -105,6 +106,7 @@ int on_ticket_made(SSL* ssl, void* /*unused*/) noexcept {
   return SSL_SESSION_set1_ticket_appdata(session, &mark, sizeof mark);
 }
 
+// NOLINTNEXTLINE(readability-function-size): the parameters are OpenSSL's
 SSL_TICKET_RETURN on_ticket_opened(SSL* /*ssl*/, SSL_SESSION* session,
                                    const unsigned char* /*name*/, std::size_t /*name_size*/,
                                    SSL_TICKET_STATUS status, void* /*unused*/) noexcept {

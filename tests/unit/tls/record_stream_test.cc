@@ -218,7 +218,7 @@ struct Loop {
     Nonce nonce = keys.iv;
     nonce.back() = static_cast<std::uint8_t>(nonce.back() ^ keys.sequence++);
     EXPECT_TRUE(
-        ours->aead.seal(keys, nonce, std::span(record).first(5), inner, {}, record.data() + 5));
+        ours->aead.seal(keys, nonce, std::span(record).first(5), {inner, {}}, record.data() + 5));
     return record;
   }
   std::optional<Ours> ours;
