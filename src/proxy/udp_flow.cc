@@ -208,8 +208,8 @@ void UdpFlow::send_run(DatagramRun& run) noexcept {
 }
 
 SendFault UdpFlow::send_once(DatagramRun& run) noexcept {
-  static const Endpoint kNobody;
-  const msghdr& message = run.prepare({kNobody, kNobody});
+  static const Endpoint nobody;
+  const msghdr& message = run.prepare({nobody, nobody});
   if (::sendmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
     return SendFault::kNone;
   }
