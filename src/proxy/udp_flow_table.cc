@@ -1,6 +1,6 @@
 #include "proxy/udp_flow_table.h"
 
-#define XXH_INLINE_ALL
+#define XXH_INLINE_ALL  // NOLINT(readability-identifier-naming): xxHash's
 #include <xxhash.h>
 
 #include <random>
