@@ -89,6 +89,10 @@ void check_routes(Checker& checker, std::size_t i) {
     checker.error(make_path("frontends", i, "routes"),
                   "routes need the server name of a TLS connection: not with `protocol: udp`");
   }
+  if (!frontend.routes.empty() && frontend.protocol == Protocol::kHttp && !frontend.tls) {
+    checker.error(make_path("frontends", i, "routes"),
+                  "routes need the server name of a TLS connection: `protocol: http` needs `tls`");
+  }
   std::unordered_map<std::string_view, SourcePosition> first;
   for (std::size_t j = 0; j < frontend.routes.size(); ++j) {
     const RouteConfig& route = frontend.routes[j];

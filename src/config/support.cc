@@ -47,9 +47,6 @@ constexpr Unsupported<F> kFrontends[] = {
     {{"tls"},
      [](const F& frontend) { return frontend.tls && frontend.protocol == Protocol::kHttp; },
      " with `protocol: http`"},
-    {{"routes"},
-     [](const F& frontend) { return !frontend.routes.empty() && !frontend.tls; },
-     " without `tls`"},
     {{"max_connections"}, differs<&F::max_connections>},
     {{"max_connections_per_ip"}, differs<&F::max_connections_per_ip>},
     {{"allow"},
@@ -58,7 +55,6 @@ constexpr Unsupported<F> kFrontends[] = {
     {{"deny"},
      [](const F& frontend) { return is_udp(frontend) && !frontend.deny.empty(); },
      " with `protocol: udp`"},
-    {{"timeouts", "sni"}, differs<&F::timeouts, &FrontendTimeouts::sni>},
 };
 
 constexpr Unsupported<B> kBackends[] = {

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "proxy/admission.h"
+#include "proxy/client_hello_stage.h"
 #include "proxy/proxy_header_in.h"
 #include "proxy/proxy_header_out.h"
 
@@ -18,6 +19,9 @@ void add_greeting(const FrontendConfig& config, proxy::FrontendRoute& route) {
   if (!config.allow.empty() || !config.deny.empty()) {
     route.greeting.push_back(std::make_unique<proxy::AdmissionMaker>(
         proxy::NetworkSet(config.allow), proxy::NetworkSet(config.deny)));
+  }
+  if (!config.routes.empty() && !config.tls) {
+    route.greeting.push_back(std::make_unique<proxy::ClientHelloMaker>(config.timeouts.sni));
   }
 }
 
