@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 
+from .certificate import CertificateError
 from .measure import measure
 from .programs import ProgramError
 from .subjects import DIRECT
@@ -29,7 +30,7 @@ def run_scenario(scenario, subjects, rounds, bench):
     if scenario.measure == "memory":
         subjects = [subject for subject in subjects if subject != DIRECT]
     subjects = [subject for subject in subjects
-                if subject == DIRECT or scenario.protocol in subject.protocols]
+                if subject == DIRECT or not subject.refuses(scenario)]
     results, errors = [], []
     for number in range(rounds):
         if number == 1:  # the number of system calls hardly varies: one round is enough
@@ -39,7 +40,7 @@ def run_scenario(scenario, subjects, rounds, bench):
             name = name_of(subject)
             try:
                 numbers[name] = measure(scenario, subject, bench)
-            except (ProgramError, CountError, OSError) as error:
+            except (ProgramError, CertificateError, CountError, OSError) as error:
                 errors.append(f"{scenario.name}, round {number + 1}, {name}: {error}")
                 print("bench: " + errors[-1], file=sys.stderr)
         results.append(numbers)

@@ -29,9 +29,10 @@ def parse(arguments):
     parser.add_argument("--warmup", type=float, metavar="S", help="length of the run before it")
     parser.add_argument("--sluice", metavar="PATH", help="the proxy to measure (default: built)")
     parser.add_argument("--no-sluice", action="store_true", help="measure the peers only")
-    parser.add_argument("--peers", default="nginx,haproxy,haproxy-splice", metavar="LIST")
+    parser.add_argument("--peers", default="nginx,haproxy,haproxy-splice,hitch", metavar="LIST")
     parser.add_argument("--nginx", default="/usr/sbin/nginx", metavar="PATH")
     parser.add_argument("--haproxy", default="/usr/sbin/haproxy", metavar="PATH")
+    parser.add_argument("--hitch", default="/usr/sbin/hitch", metavar="PATH")
     parser.add_argument("--no-direct", action="store_true",
                         help="leave out the runs without any proxy")
     parser.add_argument("--no-syscalls", action="store_true",
@@ -63,11 +64,11 @@ def choose_scenarios(options, known):
 def choose_subjects(options, built):
     """The subjects that can be measured here; says which cannot."""
     programs = {"nginx": options.nginx, "haproxy": options.haproxy,
-                "haproxy-splice": options.haproxy}
+                "haproxy-splice": options.haproxy, "hitch": options.hitch}
     wanted = []
     sluice = options.sluice or built
     if sluice and not options.no_sluice:
-        wanted.append(subjects.sluice(os.path.abspath(sluice)))
+        wanted.append(subjects.of_sluice(os.path.abspath(sluice)))
     elif not options.no_sluice:
         print("bench: no sluice program in the build; give --sluice PATH", file=sys.stderr)
     for name in filter(None, options.peers.split(",")):

@@ -2,21 +2,24 @@
 
 import os
 
+from .certificate import NAME
 from .programs import Program, ProgramError
 
-START_TIMEOUT = 20  # seconds; thousands of connections are opened one after the other
+START_TIMEOUT = 60  # seconds; thousands of connections are opened one after the other
 MOST_LOST = 0.01  # share of datagrams; with more it is another load than what was asked for
 DRAIN_TIMEOUT = 45  # seconds beyond the run itself: more than the load generator's own limits
 
 
 class Backend:
-    """The servers behind the proxy. `totals` is there once it was closed."""
+    """The servers behind the proxy, with TLS where they have a certificate. `totals` is there once
+    it was closed."""
 
-    def __init__(self, build, spec, cpus, folder):
+    def __init__(self, build, spec, cpus, folder, certificate=""):
         command = [os.path.join(build, "bench/load/sluice-bench-backend"),
                    "--service", spec.service, "--listeners", spec.servers,
                    "--request", spec.request_bytes, "--response", spec.response_bytes]
         command += ["--udp"] if spec.protocol == "udp" else []
+        command += ["--tls", certificate] if certificate else []
         command += ["--verify"] if spec.verify else []
         self.program = Program("backend", command, cpus, folder)
         try:
@@ -56,6 +59,9 @@ class Load:
             command += ["--target", f"127.0.0.1:{port}"]
         if spec.protocol == "udp":
             command += ["--udp", "--burst", spec.burst, "--outstanding", spec.outstanding]
+        if spec.has_tls:
+            command += ["--tls", "--tls-version", spec.tls_version, "--tls-name", NAME]
+            command += ["--tls-resume"] if spec.resumes else []
         command += ["--bursts"] if spec.bursts else []
         command += ["--verify"] if spec.verify else []
         self.burst = spec.burst

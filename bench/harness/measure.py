@@ -5,12 +5,14 @@ import dataclasses
 import tempfile
 import time
 
-from . import network, proc
+from . import certificate, network, proc
 from .loadgen import Backend, Load
 from .programs import ProgramError
 from .proxy import Proxy
 from .subjects import DIRECT
 from .syscalls import SyscallCounter
+
+MOST_FULL = 0.01  # share of full handshakes where all should be resumed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,11 +67,15 @@ def _stage(scenario, subject, bench):
     """Backend, proxy (None when direct) and load, started in that order and ended in reverse."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sluice-bench-"))
-        backend = stack.enter_context(Backend(bench.build, scenario, bench.load_cpus, folder))
+        pem = certificate.make(folder) if scenario.has_tls else ""
+        # Without a proxy the servers take the TLS of the clients themselves.
+        has_tls_servers = scenario.tls == "reencrypt" or subject == DIRECT
+        backend = stack.enter_context(Backend(bench.build, scenario, bench.load_cpus, folder,
+                                              pem if has_tls_servers else ""))
         proxy, targets = None, backend.ports
         if subject != DIRECT:
-            proxy = stack.enter_context(Proxy(subject, backend.ports, bench.proxy_cpus, folder,
-                                              scenario.protocol))
+            proxy = stack.enter_context(Proxy(subject, scenario, backend.ports, bench.proxy_cpus,
+                                              folder, pem))
             targets = [proxy.port]
             proxy.settle()
         idle = proc.memory(proxy.pids()) if proxy else None
@@ -95,6 +101,7 @@ def _measure_cpu(scenario, subject, bench):
         queued = load.queued_bytes()
         before = _snapshot(proxy, load_pids, bench)
         report = load.run(bench.seconds)
+        _check_handshakes(scenario, report)
         if proxy:
             proxy.settle()
         queued = load.queued_bytes() - queued
@@ -103,6 +110,15 @@ def _measure_cpu(scenario, subject, bench):
         if proxy and bench.counts_syscalls:
             numbers["syscalls_per_unit"] = _syscalls_per_unit(scenario, proxy, load, bench)
     return numbers
+
+
+def _check_handshakes(scenario, report):
+    """A run of full handshakes with a resumed one, or the other way round, is another scenario."""
+    full = report["handshakes"] - report["resumed"]
+    if not scenario.resumes and report["resumed"]:
+        raise ProgramError(f"{report['resumed']} handshakes of {report['handshakes']} were resumed")
+    if scenario.resumes and full > MOST_FULL * report["handshakes"]:
+        raise ProgramError(f"{full} handshakes of {report['handshakes']} were not resumed")
 
 
 def _syscalls_per_unit(scenario, proxy, load, bench):

@@ -7,7 +7,7 @@ from . import stats
 
 # Okabe and Ito's palette: told apart with any colour vision.
 COLOURS = {"sluice": "#0072B2", "nginx": "#009E73", "haproxy": "#D55E00",
-           "haproxy-splice": "#E69F00", "direct": "#999999"}
+           "haproxy-splice": "#E69F00", "hitch": "#CC79A7", "direct": "#999999"}
 QUANTILES = (("p10", 10), ("p25", 25), ("p50", 50), ("p75", 75), ("p90", 90), ("p99", 99),
              ("p99_9", 99.9), ("p99_99", 99.99))
 

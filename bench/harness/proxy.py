@@ -7,6 +7,7 @@ import time
 from . import proc
 from .ports import Reservation
 from .programs import Program, ProgramError
+from .setup import Setup
 
 READY_TIMEOUT = 10  # seconds
 QUIET_SPAN = 0.02  # seconds in which a quiet proxy uses no CPU worth mentioning
@@ -30,13 +31,14 @@ def is_udp_bound(port):
 
 
 class Proxy:
-    """One process tree under test, taking `protocol` (tcp or udp) on `port`."""
+    """One process tree under test in a scenario, before the servers at `backend_ports`."""
 
-    def __init__(self, subject, backend_ports, cpus, folder, protocol="tcp"):
+    def __init__(self, subject, scenario, backend_ports, cpus, folder, certificate=""):
         self.reservation = Reservation()
         self.port = self.reservation.port
-        self.is_ready = accepts if protocol == "tcp" else is_udp_bound
-        name, text = subject.configure(folder, self.port, backend_ports, protocol)
+        self.is_ready = is_udp_bound if scenario.protocol == "udp" else accepts
+        name, text = subject.configure(
+            Setup(scenario, folder, self.port, backend_ports, certificate))
         path = os.path.join(folder, name)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)

@@ -27,6 +27,9 @@ class Scenario:
     mode: str                       # echo | short | download | upload
     service: str                    # echo | sink | source | request
     protocol: str = "tcp"           # tcp | udp (mode echo: a burst of datagrams and an answer)
+    tls: str = "none"               # none | terminate | reencrypt: what the proxy does with it
+    tls_version: str = "1.3"        # the only one that clients offer
+    resumes: bool = False           # clients come back with their last session
     burst: int = 1                  # udp: datagrams of a request
     outstanding: int = 0            # udp: exchanges at a time; 0: one on every connection
     measure: str = "cpu"            # cpu | memory
@@ -51,6 +54,12 @@ class Scenario:
             raise ScenarioError(f"{self.name}: protocol: {self.protocol!r} is not known")
         if self.protocol == "udp" and (self.mode, self.service) != ("echo", "echo"):
             raise ScenarioError(f"{self.name}: protocol: udp is for mode and service echo only")
+        if self.tls not in ("none", "terminate", "reencrypt"):
+            raise ScenarioError(f"{self.name}: tls: {self.tls!r} is not known")
+        if self.tls_version not in ("1.2", "1.3"):
+            raise ScenarioError(f"{self.name}: tls_version: {self.tls_version!r} is not known")
+        if self.protocol == "udp" and self.has_tls:
+            raise ScenarioError(f"{self.name}: tls: not over udp")
         if self.measure not in ("cpu", "memory"):
             raise ScenarioError(f"{self.name}: measure: {self.measure!r} is not known")
         for field in ("connections", "burst", "request_bytes", "response_bytes", "servers",
@@ -59,6 +68,11 @@ class Scenario:
                 raise ScenarioError(f"{self.name}: {field}: must be a positive whole number")
         if self.unit not in UNITS:
             raise ScenarioError(f"{self.name}: unit: {self.unit!r} is not one of {list(UNITS)}")
+
+    @property
+    def has_tls(self):
+        """Whether clients speak TLS."""
+        return self.tls != "none"
 
     @property
     def has_latency(self):

@@ -8,21 +8,25 @@ constexpr std::uint32_t kEdges = EPOLLIN | EPOLLOUT | EPOLLET;
 
 }  // namespace
 
-KeptAgent::KeptAgent(const AgentContext& context, Fd fd) : Agent(context) {
-  fd_ = std::move(fd);
-  context_.poller.add(fd_, kEdges, *this);
+Result<void> KeptAgent::open(const Route& route) {
+  Result<std::unique_ptr<Channel>> channel =
+      context_.connector.connect(route, memory_, context_.tally.tls);
+  if (!channel) return tl::unexpected(channel.error());
+  channel_ = std::move(*channel);
+  context_.poller.add(channel_->fd(), kEdges, *this);
+  return {};
 }
 
 void KeptAgent::begin(Time intended) {
   intended_ = intended;
   is_busy_ = true;
-  settle(exchange_.begin(fd_));
+  settle(exchange_.begin(*channel_));
 }
 
 // The first event of a connection only says that it is writable; an idle one that hears an error
 // or an end finds it at its next exchange.
 void KeptAgent::on_events(std::uint32_t) {
-  if (is_busy_) settle(exchange_.advance(fd_));
+  if (is_busy_) settle(exchange_.advance(*channel_));
 }
 
 void KeptAgent::settle(Progress progress) {
@@ -33,7 +37,7 @@ void KeptAgent::settle(Progress progress) {
     context_.owner.on_finished(*this);
     return;
   }
-  fd_.reset();
+  channel_.reset();
   context_.owner.on_lost(*this);
 }
 
@@ -41,9 +45,9 @@ void KeptAgent::settle(Progress progress) {
 // only spin, and a run with failures counts for nothing.
 void ShortAgent::begin(Time intended) {
   intended_ = intended;
-  is_connecting_ = true;
+  state_ = State::kConnecting;
   ++context_.tally.connections;
-  Result<Fd> fd = start_connect(target_, source_);
+  Result<Fd> fd = start_connect(route_.target, route_.source);
   if (!fd) {
     ++context_.tally.failures.connect;
     context_.owner.on_lost(*this);
@@ -54,21 +58,38 @@ void ShortAgent::begin(Time intended) {
 }
 
 void ShortAgent::on_events(std::uint32_t events) {
-  if (!fd_.is_open()) return;
-  const Progress progress = is_connecting_ ? begin_exchange(events) : exchange_.advance(fd_);
+  if (!fd_.is_open() && !channel_) return;
+  const Progress progress = advance(events);
   if (progress == Progress::kPending) return;
   fd_.reset();
+  channel_.reset();
   if (progress == Progress::kDone) record_latency();
   context_.owner.on_finished(*this);
 }
 
-Progress ShortAgent::begin_exchange(std::uint32_t events) {
-  is_connecting_ = false;
-  if (events & (EPOLLERR | EPOLLHUP)) {
-    ++context_.tally.failures.connect;
-    return Progress::kFailed;
+Progress ShortAgent::advance(std::uint32_t events) {
+  if (state_ == State::kExchanging) return exchange_.advance(*channel_);
+  if (state_ == State::kConnecting) {
+    if (end_connect(events) == Progress::kFailed) return Progress::kFailed;
   }
-  return exchange_.begin(fd_);
+  const Progress progress = channel_->shake_hands();
+  if (progress == Progress::kFailed) ++context_.tally.failures.handshake;
+  return progress == Progress::kDone ? begin_exchange() : progress;
+}
+
+Progress ShortAgent::end_connect(std::uint32_t events) {
+  state_ = State::kShakingHands;
+  if ((events & (EPOLLERR | EPOLLHUP)) == 0) {
+    channel_ = context_.connector.wrap(std::move(fd_), memory_, context_.tally.tls);
+  }
+  if (channel_) return Progress::kDone;
+  ++context_.tally.failures.connect;
+  return Progress::kFailed;
+}
+
+Progress ShortAgent::begin_exchange() {
+  state_ = State::kExchanging;
+  return exchange_.begin(*channel_);
 }
 
 }  // namespace sluice::bench

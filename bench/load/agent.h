@@ -2,8 +2,9 @@
 // each exchange.
 #pragma once
 
-#include <optional>
+#include <memory>
 
+#include "connector.h"
 #include "exchange.h"
 #include "poller.h"
 
@@ -28,6 +29,7 @@ struct AgentContext {
   AgentOwner& owner;
   Tally& tally;
   const ExchangeShape& shape;
+  const Connector& connector;
 };
 
 /// Does one exchange at a time. Latency counts from the *intended* time, which in an open loop may
@@ -48,14 +50,16 @@ class Agent : public Pollable {
 
   AgentContext context_;
   Exchange exchange_;
-  Fd fd_;
+  std::unique_ptr<Channel> channel_;  ///< none: not connected, or not any more
+  TlsMemory memory_;
   Time intended_{};
 };
 
 /// Keeps one connection for all its exchanges; lost when that connection fails.
 class KeptAgent final : public Agent {
  public:
-  KeptAgent(const AgentContext& context, Fd fd);
+  explicit KeptAgent(const AgentContext& context) : Agent(context) {}
+  [[nodiscard]] Result<void> open(const Route& route);
   void begin(Time intended) override;
   void on_events(std::uint32_t events) override;
 
@@ -68,18 +72,20 @@ class KeptAgent final : public Agent {
 /// Connects, exchanges and closes, each time anew. A failed exchange is counted and over.
 class ShortAgent final : public Agent {
  public:
-  ShortAgent(const AgentContext& context, const Endpoint& target,
-             const std::optional<Endpoint>& source)
-      : Agent(context), target_(target), source_(source) {}
+  ShortAgent(const AgentContext& context, const Route& route) : Agent(context), route_(route) {}
   void begin(Time intended) override;
   void on_events(std::uint32_t events) override;
 
  private:
-  [[nodiscard]] Progress begin_exchange(std::uint32_t events);
+  enum class State { kConnecting, kShakingHands, kExchanging };
 
-  Endpoint target_;
-  std::optional<Endpoint> source_;
-  bool is_connecting_ = false;
+  [[nodiscard]] Progress advance(std::uint32_t events);
+  [[nodiscard]] Progress end_connect(std::uint32_t events);
+  [[nodiscard]] Progress begin_exchange();
+
+  Route route_;
+  Fd fd_;  ///< until it is connected and the channel's
+  State state_ = State::kConnecting;
 };
 
 }  // namespace sluice::bench

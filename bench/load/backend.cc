@@ -50,6 +50,11 @@ Result<std::unique_ptr<Backend>> Backend::create(const BackendOptions& options) 
   Result<Poller> poller = Poller::create();
   if (!poller) return tl::unexpected(poller.error());
   std::unique_ptr<Backend> backend(new Backend(options, std::move(*poller)));
+  if (!options.tls_file.empty()) {
+    Result<std::unique_ptr<TlsContext>> tls = TlsContext::server(options.tls_file);
+    if (!tls) return tl::unexpected(tls.error());
+    backend->tls_ = std::move(*tls);
+  }
   for (int n = 0; n < options.listeners; ++n) {
     const Result<void> opened = backend->open_listener();
     if (!opened) return tl::unexpected(opened.error());
@@ -96,9 +101,16 @@ void Backend::serve(const Fd& stop_fd) {
 void Backend::adopt(Fd client) {
   ++totals_.connections;
   const int number = client.get();
-  auto connection = std::make_unique<BackendConnection>(*this, std::move(client));
+  std::unique_ptr<Channel> channel = make_channel(std::move(client));
+  if (!channel) return;
+  auto connection = std::make_unique<BackendConnection>(*this, std::move(channel));
   connection->begin();
   connections_[number] = std::move(connection);
+}
+
+std::unique_ptr<Channel> Backend::make_channel(Fd client) {
+  if (tls_) return tls_->wrap(std::move(client), memory_, totals_.tls);
+  return std::make_unique<PlainChannel>(std::move(client));
 }
 
 void Backend::retire(int number) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "poller.h"
+#include "tls.h"
 
 namespace sluice::bench {
 
@@ -27,7 +28,8 @@ struct BackendOptions {
   int listeners = 1;  ///< ports, each chosen by the kernel where `listen` says 0
   std::uint64_t request_bytes = 64;
   std::uint64_t response_bytes = 64;
-  bool is_udp = false;  ///< answers bursts of datagrams (datagram_server.h), whatever the service
+  bool is_udp = false;   ///< answers bursts of datagrams (datagram_server.h), whatever the service
+  std::string tls_file;  ///< certificate and key in PEM: speaks TLS with them; empty: plain
   bool is_verifying = false;  ///< sink: compare each connection's bytes with the pattern
 };
 
@@ -36,7 +38,8 @@ struct BackendTotals {
   std::uint64_t connections = 0;
   std::uint64_t bytes_received = 0;
   std::uint64_t bytes_sent = 0;
-  std::uint64_t resets = 0;          ///< connections that ended with an error
+  std::uint64_t resets = 0;  ///< connections that ended with an error
+  TlsTally tls;
   std::uint64_t corrupt_pieces = 0;  ///< verifying sink: pieces that were not the pattern
 };
 
@@ -66,10 +69,13 @@ class Backend {
   [[nodiscard]] Result<void> open_datagram_server(const Endpoint& endpoint);
   void adopt(Fd client);
   void retire(int number);
+  [[nodiscard]] std::unique_ptr<Channel> make_channel(Fd client);
 
   BackendOptions options_;
   Poller poller_;
   BackendTotals totals_;
+  std::unique_ptr<TlsContext> tls_;
+  TlsMemory memory_;
   std::vector<std::uint16_t> ports_;
   std::vector<std::unique_ptr<BackendListener>> listeners_;
   std::vector<std::unique_ptr<DatagramServer>> datagram_servers_;

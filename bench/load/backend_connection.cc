@@ -21,33 +21,35 @@ bool would_block() {
 
 }  // namespace
 
-BackendConnection::BackendConnection(Backend& backend, Fd fd)
-    : backend_(backend), fd_(std::move(fd)) {}
+BackendConnection::BackendConnection(Backend& backend, std::unique_ptr<Channel> channel)
+    : backend_(backend), channel_(std::move(channel)) {}
 
 void BackendConnection::begin() {
-  waiting_for_ = backend_.options_.service == Service::kSource ? EPOLLOUT : EPOLLIN;
-  backend_.poller_.add(fd_, waiting_for_, *this);
+  const bool sends_first =
+      backend_.options_.service == Service::kSource && backend_.options_.tls_file.empty();
+  waiting_for_ = sends_first ? EPOLLOUT : EPOLLIN;
+  backend_.poller_.add(channel_->fd(), waiting_for_, *this);
 }
 
 void BackendConnection::on_events(std::uint32_t events) {
-  Outcome outcome = Outcome::kContinue;
-  if (backend_.options_.service == Service::kSource) {
-    outcome = send_pattern(Pattern::kPiece);
-  } else if (!held_.empty() || owed_ > 0) {
-    outcome = flush();
-  } else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-    outcome = receive();
+  const Progress ready = channel_->shake_hands();
+  if (ready == Progress::kPending) return;  // its few bytes always fit into the socket
+  const Outcome outcome = ready == Progress::kDone ? advance(events) : Outcome::kClosed;
+  if (outcome == Outcome::kClosed) {
+    backend_.retire(channel_->fd().get());
+    return;
   }
-  switch (outcome) {
-    case Outcome::kClosed:
-      backend_.retire(fd_.get());
-      return;
-    case Outcome::kBlocked:
-      wait_for(EPOLLOUT);
-      return;
-    case Outcome::kContinue:
-      if (backend_.options_.service != Service::kSource) wait_for(EPOLLIN);
-  }
+  const bool is_sending = outcome == Outcome::kBlocked || channel_->has_unsent() ||
+                          backend_.options_.service == Service::kSource;
+  wait_for(is_sending ? EPOLLOUT : EPOLLIN);
+}
+
+BackendConnection::Outcome BackendConnection::advance(std::uint32_t events) {
+  if (backend_.options_.service == Service::kSource) return send_pattern(Pattern::kPiece);
+  if (!held_.empty() || owed_ > 0) return flush();
+  if (channel_->has_unsent()) return channel_->flush() ? Outcome::kContinue : ended(-1);
+  if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) return receive();
+  return Outcome::kContinue;
 }
 
 BackendConnection::Outcome BackendConnection::receive() {
@@ -56,10 +58,10 @@ BackendConnection::Outcome BackendConnection::receive() {
 }
 
 BackendConnection::Outcome BackendConnection::receive_echo() {
-  const ssize_t size = recv(fd_.get(), scratch().data(), scratch().size(), 0);
+  const ssize_t size = channel_->receive(scratch().data(), scratch().size(), Reading::kKeep);
   if (size <= 0) return size < 0 && would_block() ? Outcome::kContinue : ended(size);
   backend_.totals_.bytes_received += static_cast<std::uint64_t>(size);
-  ssize_t sent = send(fd_.get(), scratch().data(), static_cast<std::size_t>(size), MSG_NOSIGNAL);
+  ssize_t sent = channel_->send(scratch().data(), static_cast<std::size_t>(size));
   if (sent < 0 && !would_block()) return ended(sent);
   sent = std::max<ssize_t>(sent, 0);
   backend_.totals_.bytes_sent += static_cast<std::uint64_t>(sent);
@@ -69,8 +71,8 @@ BackendConnection::Outcome BackendConnection::receive_echo() {
 
 BackendConnection::Outcome BackendConnection::receive_and_discard() {
   const BackendOptions& options = backend_.options_;
-  const int flags = options.is_verifying ? 0 : MSG_TRUNC;
-  const ssize_t result = recv(fd_.get(), scratch().data(), scratch().size(), flags);
+  const Reading reading = options.is_verifying ? Reading::kKeep : Reading::kDrop;
+  const ssize_t result = channel_->receive(scratch().data(), scratch().size(), reading);
   if (result <= 0) return result < 0 && would_block() ? Outcome::kContinue : ended(result);
   const auto size = static_cast<std::uint64_t>(result);
   backend_.totals_.bytes_received += size;
@@ -90,7 +92,7 @@ BackendConnection::Outcome BackendConnection::flush() {
     const Outcome outcome = send_pattern(owed_);
     return outcome == Outcome::kContinue && owed_ > 0 ? Outcome::kBlocked : outcome;
   }
-  const ssize_t sent = send(fd_.get(), held_.data(), held_.size(), MSG_NOSIGNAL);
+  const ssize_t sent = channel_->send(held_.data(), held_.size());
   if (sent < 0) return would_block() ? Outcome::kBlocked : ended(sent);
   backend_.totals_.bytes_sent += static_cast<std::uint64_t>(sent);
   held_.erase(0, static_cast<std::size_t>(sent));
@@ -104,7 +106,7 @@ BackendConnection::Outcome BackendConnection::send_pattern(std::uint64_t limit) 
   const std::uint64_t position = is_response ? sent_ % options.response_bytes : sent_;
   const std::uint64_t left = is_response ? options.response_bytes - position : limit;
   const std::size_t size = std::min({limit, left, std::uint64_t{Pattern::kPiece}});
-  const ssize_t sent = send(fd_.get(), pattern().at(position), size, MSG_NOSIGNAL);
+  const ssize_t sent = channel_->send(pattern().at(position), size);
   if (sent < 0) return would_block() ? Outcome::kBlocked : ended(sent);
   sent_ += static_cast<std::uint64_t>(sent);
   if (is_response) owed_ -= static_cast<std::uint64_t>(sent);
@@ -120,7 +122,7 @@ BackendConnection::Outcome BackendConnection::ended(ssize_t result) {
 void BackendConnection::wait_for(std::uint32_t events) {
   if (events == waiting_for_) return;
   waiting_for_ = events;
-  backend_.poller_.modify(fd_, events, *this);
+  backend_.poller_.modify(channel_->fd(), events, *this);
 }
 
 }  // namespace sluice::bench

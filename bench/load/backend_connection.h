@@ -13,7 +13,7 @@ namespace sluice::bench {
 
 class BackendConnection final : public Pollable {
  public:
-  BackendConnection(Backend& backend, Fd fd);
+  BackendConnection(Backend& backend, std::unique_ptr<Channel> channel);
 
   /// Registers the connection; called once, when it has its final address.
   void begin();
@@ -22,6 +22,7 @@ class BackendConnection final : public Pollable {
  private:
   enum class Outcome { kContinue, kBlocked, kClosed };
 
+  [[nodiscard]] Outcome advance(std::uint32_t events);
   [[nodiscard]] Outcome receive();
   [[nodiscard]] Outcome receive_echo();
   [[nodiscard]] Outcome receive_and_discard();
@@ -31,7 +32,7 @@ class BackendConnection final : public Pollable {
   void wait_for(std::uint32_t events);
 
   Backend& backend_;
-  Fd fd_;
+  std::unique_ptr<Channel> channel_;
   std::uint32_t waiting_for_ = 0;
   std::string held_;            ///< echo: bytes received and not yet sent
   std::uint64_t owed_ = 0;      ///< request: bytes of responses still to send

@@ -34,6 +34,8 @@ void print_totals(const BackendTotals& totals) {
                             {"bytes_received", totals.bytes_received},
                             {"bytes_sent", totals.bytes_sent},
                             {"resets", totals.resets},
+                            {"handshakes", totals.tls.handshakes},
+                            {"resumed", totals.tls.resumed},
                             {"corrupt_pieces", totals.corrupt_pieces}};
   std::cout << line.dump() << std::endl;
 }
@@ -55,6 +57,8 @@ int run_program(int argc, char** argv) {
   app.add_option("--response", options.response_bytes, "request: bytes of a response")
       ->check(CLI::PositiveNumber);
   app.add_flag("--udp", options.is_udp, "answer bursts of datagrams instead");
+  app.add_option("--tls", options.tls_file, "speak TLS with this certificate and key (PEM)")
+      ->check(CLI::ExistingFile);
   app.add_flag("--verify", options.is_verifying, "sink: compare what arrives with the pattern");
   CLI11_PARSE(app, argc, argv);
 

@@ -8,23 +8,24 @@
 
 namespace sluice::bench {
 
-Progress Exchange::begin(const Fd& fd) {
+Progress Exchange::begin(Channel& channel) {
   sent_ = 0;
   received_ = 0;
-  return send_rest(fd);
+  return send_rest(channel);
 }
 
-Progress Exchange::advance(const Fd& fd) {
+Progress Exchange::advance(Channel& channel) {
   if (sent_ < shape_.request_bytes) {
-    if (const Progress progress = send_rest(fd); progress == Progress::kFailed) return progress;
+    if (const Progress progress = send_rest(channel); progress == Progress::kFailed)
+      return progress;
   }
-  return receive_rest(fd);
+  return receive_rest(channel);
 }
 
-Progress Exchange::send_rest(const Fd& fd) {
+Progress Exchange::send_rest(Channel& channel) {
   while (sent_ < shape_.request_bytes) {
     const std::size_t size = std::min<std::uint64_t>(shape_.request_bytes - sent_, Pattern::kPiece);
-    const ssize_t sent = send(fd.get(), pattern().at(sent_), size, MSG_NOSIGNAL);
+    const ssize_t sent = channel.send(pattern().at(sent_), size);
     if (sent < 0) {
       if (errno == EAGAIN) return Progress::kPending;
       ++tally_.failures.reset;
@@ -36,12 +37,10 @@ Progress Exchange::send_rest(const Fd& fd) {
   return Progress::kPending;
 }
 
-Progress Exchange::receive_rest(const Fd& fd) {
+Progress Exchange::receive_rest(Channel& channel) {
   static std::array<char, Pattern::kPiece> scratch;  // one thread; read and judged at once
   while (received_ < shape_.response_bytes) {
-    const std::uint64_t left = shape_.response_bytes - received_;
-    const std::size_t wanted = std::min<std::uint64_t>(left, scratch.size());
-    const ssize_t result = recv(fd.get(), scratch.data(), wanted, 0);
+    const ssize_t result = channel.receive(scratch.data(), scratch.size(), Reading::kKeep);
     if (result < 0 && errno == EAGAIN) return Progress::kPending;
     if (result <= 0) {
       ++(result == 0 ? tally_.failures.early_end : tally_.failures.reset);
@@ -49,7 +48,9 @@ Progress Exchange::receive_rest(const Fd& fd) {
     }
     const auto size = static_cast<std::size_t>(result);
     tally_.bytes_received += size;
-    if (shape_.is_verifying && !pattern().matches(scratch.data(), size, received_)) {
+    const bool is_too_much = received_ + size > shape_.response_bytes;
+    if (is_too_much ||
+        (shape_.is_verifying && !pattern().matches(scratch.data(), size, received_))) {
       ++tally_.failures.corrupt;
       return Progress::kFailed;
     }

@@ -1,9 +1,9 @@
-// One request and its response over a connected non-blocking socket.
+// One request and its response over a channel.
 #pragma once
 
 #include <cstdint>
 
-#include "socket.h"
+#include "channel.h"
 #include "tally.h"
 
 namespace sluice::bench {
@@ -15,8 +15,6 @@ struct ExchangeShape {
   bool is_verifying = false;  ///< compare each response with the pattern
 };
 
-enum class Progress { kPending, kDone, kFailed };
-
 /// Sends and receives as far as the socket allows at each call, so that a large message cannot
 /// deadlock with its own echo. Counts into the tally; a failure is counted there too.
 class Exchange {
@@ -24,13 +22,13 @@ class Exchange {
   Exchange(const ExchangeShape& shape, Tally& tally) : shape_(shape), tally_(tally) {}
 
   /// Begins the next exchange by sending.
-  [[nodiscard]] Progress begin(const Fd& fd);
+  [[nodiscard]] Progress begin(Channel& channel);
   /// Goes on after the socket became readable or writable (edge-triggered).
-  [[nodiscard]] Progress advance(const Fd& fd);
+  [[nodiscard]] Progress advance(Channel& channel);
 
  private:
-  [[nodiscard]] Progress send_rest(const Fd& fd);
-  [[nodiscard]] Progress receive_rest(const Fd& fd);
+  [[nodiscard]] Progress send_rest(Channel& channel);
+  [[nodiscard]] Progress receive_rest(Channel& channel);
 
   const ExchangeShape& shape_;
   Tally& tally_;

@@ -8,6 +8,9 @@ ExchangeLoad::ExchangeLoad(const LoadOptions& options, Poller& poller)
     : options_(options), poller_(poller) {}
 
 Result<void> ExchangeLoad::open() {
+  Result<Connector> connector = Connector::create(options_);
+  if (!connector) return tl::unexpected(connector.error());
+  connector_.emplace(std::move(*connector));
   for (std::uint32_t number = 0; number < options_.connections; ++number) {
     Result<std::unique_ptr<Agent>> agent = make_agent(number);
     if (!agent) return tl::unexpected(agent.error());
@@ -18,16 +21,13 @@ Result<void> ExchangeLoad::open() {
 }
 
 Result<std::unique_ptr<Agent>> ExchangeLoad::make_agent(std::uint32_t number) {
-  const AgentContext context{poller_, *this, tally_, options_.shape};
-  const Result<Endpoint> target =
-      parse_endpoint(options_.targets[number % options_.targets.size()]);
-  if (!target) return tl::unexpected(target.error());
-  std::optional<Endpoint> source;
-  if (options_.sources > 1) source = loopback_source(number % options_.sources);
-  if (options_.mode == Mode::kShort) return std::make_unique<ShortAgent>(context, *target, source);
-  Result<Fd> fd = connect_to(*target, source);
-  if (!fd) return tl::unexpected(fd.error());
-  return std::make_unique<KeptAgent>(context, std::move(*fd));
+  const AgentContext context{poller_, *this, tally_, options_.shape, *connector_};
+  const Route route = connector_->route(number);
+  if (options_.mode == Mode::kShort) return std::make_unique<ShortAgent>(context, route);
+  auto agent = std::make_unique<KeptAgent>(context);
+  const Result<void> opened = agent->open(route);
+  if (!opened) return tl::unexpected(opened.error());
+  return agent;
 }
 
 void ExchangeLoad::start(Pace pace, Time begin, Time end) {

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "agent.h"
@@ -39,6 +40,7 @@ class ExchangeLoad final : public Workload, private AgentOwner {
 
   const LoadOptions& options_;
   Poller& poller_;
+  std::optional<Connector> connector_;  ///< since `open`
   Tally tally_;
   std::vector<std::unique_ptr<Agent>> agents_;
   std::deque<Agent*> idle_;  ///< the one that has been free the longest first

@@ -53,8 +53,11 @@ void print_run(const Tally& tally, Duration elapsed) {
                             {"connections", tally.connections},
                             {"missed", tally.missed},
                             {"lost", tally.lost},
+                            {"handshakes", tally.tls.handshakes},
+                            {"resumed", tally.tls.resumed},
                             {"failures",
                              {{"connect", failures.connect},
+                              {"handshake", failures.handshake},
                               {"reset", failures.reset},
                               {"early_end", failures.early_end},
                               {"corrupt", failures.corrupt},
@@ -140,10 +143,20 @@ void add_options(CLI::App& app, LoadOptions& options) {
   app.add_flag("--verify", options.shape.is_verifying, "compare what arrives with the pattern");
 }
 
+void add_tls_options(CLI::App& app, TlsClientOptions& tls) {
+  app.add_flag("--tls", tls.is_on, "speak TLS; certificates are not verified");
+  app.add_option("--tls-version", tls.version, "1.2 or 1.3, and no other")
+      ->check(CLI::IsMember({"1.2", "1.3"}));
+  app.add_option("--tls-cipher", tls.cipher, "the only cipher suite; default: AES-128-GCM");
+  app.add_option("--tls-name", tls.server_name, "the server's name (SNI)");
+  app.add_flag("--tls-resume", tls.is_resuming, "each connection with the session before it");
+}
+
 int run_program(int argc, char** argv) {
   LoadOptions options;
   CLI::App app("Load generator of the benchmarks");
   add_options(app, options);
+  add_tls_options(app, options.tls);
   CLI11_PARSE(app, argc, argv);
   // The default slack of 50 us would delay every intended time of the open loop.
   prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "exchange.h"
+#include "tls.h"
 
 namespace sluice::bench {
 
@@ -26,6 +27,7 @@ struct LoadOptions {
   std::uint32_t burst = 1;           ///< udp: datagrams of a request
   std::uint32_t outstanding = 0;     ///< udp: exchanges at a time; 0 = one on every connection
   double rate_per_second = 0;        ///< open loop: units begun a second; 0 = closed loop
+  TlsClientOptions tls;
   ExchangeShape shape;
 };
 

@@ -13,25 +13,25 @@ namespace sluice::bench {
 /// One connection of a StreamLoad. A failed one is closed and stays out of later runs.
 class Stream final : public Pollable {
  public:
-  Stream(const LoadOptions& options, Tally& tally, Fd fd)
-      : options_(options), tally_(tally), fd_(std::move(fd)) {}
+  Stream(const LoadOptions& options, Tally& tally, std::unique_ptr<Channel> channel)
+      : options_(options), tally_(tally), channel_(std::move(channel)) {}
 
-  [[nodiscard]] const Fd& fd() const { return fd_; }
+  /// None once it has failed.
+  [[nodiscard]] const Channel* channel() const { return channel_.get(); }
 
   void on_events(std::uint32_t) override {
-    if (!fd_.is_open()) return;
+    if (!channel_) return;
     const ssize_t result = options_.mode == Mode::kDownload ? receive() : send_more();
     if (result > 0 || (result < 0 && errno == EAGAIN)) return;
     ++(result == 0 ? tally_.failures.early_end : tally_.failures.reset);
-    fd_.reset();
+    channel_.reset();
   }
 
  private:
   ssize_t receive() {
     static std::array<char, Pattern::kPiece> scratch;  // one thread; judged at once
-    // MSG_TRUNC on TCP drops the bytes without copying them: tcp(7).
-    const int flags = options_.shape.is_verifying ? 0 : MSG_TRUNC;
-    const ssize_t size = recv(fd_.get(), scratch.data(), scratch.size(), flags);
+    const Reading reading = options_.shape.is_verifying ? Reading::kKeep : Reading::kDrop;
+    const ssize_t size = channel_->receive(scratch.data(), scratch.size(), reading);
     if (size <= 0) return size;
     const auto bytes = static_cast<std::uint64_t>(size);
     if (options_.shape.is_verifying && !pattern().matches(scratch.data(), bytes, position_)) {
@@ -43,7 +43,7 @@ class Stream final : public Pollable {
   }
 
   ssize_t send_more() {
-    const ssize_t size = send(fd_.get(), pattern().at(position_), Pattern::kPiece, MSG_NOSIGNAL);
+    const ssize_t size = channel_->send(pattern().at(position_), Pattern::kPiece);
     if (size <= 0) return size;
     position_ += static_cast<std::uint64_t>(size);
     tally_.bytes_sent += static_cast<std::uint64_t>(size);
@@ -52,7 +52,7 @@ class Stream final : public Pollable {
 
   const LoadOptions& options_;
   Tally& tally_;
-  Fd fd_;
+  std::unique_ptr<Channel> channel_;
   std::uint64_t position_ = 0;  ///< bytes of the stream so far, over all runs
 };
 
@@ -62,14 +62,15 @@ StreamLoad::StreamLoad(const LoadOptions& options, Poller& poller)
 StreamLoad::~StreamLoad() = default;
 
 Result<void> StreamLoad::open() {
+  Result<Connector> connector = Connector::create(options_);
+  if (!connector) return tl::unexpected(connector.error());
+  connector_.emplace(std::move(*connector));
   for (std::uint32_t number = 0; number < options_.connections; ++number) {
-    const Result<Endpoint> target =
-        parse_endpoint(options_.targets[number % options_.targets.size()]);
-    if (!target) return tl::unexpected(target.error());
-    Result<Fd> fd = connect_to(*target, std::nullopt);
-    if (!fd) return tl::unexpected(fd.error());
-    streams_.push_back(std::make_unique<Stream>(options_, tally_, std::move(*fd)));
-    poller_.add(streams_.back()->fd(), 0, *streams_.back());
+    Result<std::unique_ptr<Channel>> channel =
+        connector_->connect(connector_->route(number), memory_, tally_.tls);
+    if (!channel) return tl::unexpected(channel.error());
+    streams_.push_back(std::make_unique<Stream>(options_, tally_, std::move(*channel)));
+    poller_.add(streams_.back()->channel()->fd(), 0, *streams_.back());
   }
   return {};
 }
@@ -83,7 +84,10 @@ std::uint64_t StreamLoad::queued_bytes() const {
   std::uint64_t total = 0;
   for (const auto& stream : streams_) {
     int queued = 0;
-    if (ioctl(stream->fd().get(), SIOCINQ, &queued) == 0) total += static_cast<unsigned>(queued);
+    const Channel* channel = stream->channel();
+    if (channel && ioctl(channel->fd().get(), SIOCINQ, &queued) == 0) {
+      total += static_cast<unsigned>(queued);
+    }
   }
   return total;
 }
@@ -94,7 +98,8 @@ void StreamLoad::stop(Time) {
 
 void StreamLoad::set_interest(std::uint32_t events) {
   for (const auto& stream : streams_) {
-    if (stream->fd().is_open()) poller_.modify(stream->fd(), events, *stream);
+    const Channel* channel = stream->channel();
+    if (channel) poller_.modify(channel->fd(), events, *stream);
   }
 }
 

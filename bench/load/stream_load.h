@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "connector.h"
 #include "options.h"
 #include "poller.h"
 #include "workload.h"
@@ -36,6 +38,8 @@ class StreamLoad final : public Workload {
   const LoadOptions& options_;
   Poller& poller_;
   Tally tally_;
+  TlsMemory memory_;
+  std::optional<Connector> connector_;  ///< since `open`
   std::vector<std::unique_ptr<Stream>> streams_;
 };
 

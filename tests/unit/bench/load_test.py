@@ -1,11 +1,13 @@
 """The load generator against its own backend and against servers that misbehave."""
 
+import dataclasses
 import socket
 import threading
 import time
 import unittest
 
 import support
+from harness import certificate
 from harness.loadgen import Backend, Load
 from harness.programs import ProgramError
 
@@ -17,7 +19,8 @@ class LoadTest(unittest.TestCase):
         self.folder = folder.name
 
     def backend(self, scenario):
-        return Backend(support.BUILD, scenario, support.CPUS, self.folder)
+        pem = certificate.make(self.folder) if scenario.has_tls else ""
+        return Backend(support.BUILD, scenario, support.CPUS, self.folder, pem)
 
     def load(self, scenario, ports):
         return Load(support.BUILD, scenario, ports, support.CPUS, self.folder)
@@ -131,6 +134,46 @@ class LoadTest(unittest.TestCase):
         self.assertGreater(slow, 0.2)
         self.assertGreater(report["latency_ns"]["p90"], 100e6)
         self.assertGreater(report["latency_ns"]["max"], 240e6)
+
+    def test_echoes_in_tls_count_what_was_encrypted(self):
+        scenario = support.scenario(tls="terminate", connections=20, request_bytes=300_000,
+                                    response_bytes=300_000)
+        once, totals = self.direct(scenario, lambda load: load.once())
+        self.assertEqual(once["units"], 20)
+        self.assertEqual(once["bytes_sent"], 20 * 300_000)
+        self.assertEqual(once["bytes_received"], 20 * 300_000)
+        self.assertEqual(totals["bytes_received"], once["bytes_sent"])
+        self.assertEqual((totals["handshakes"], totals["resets"]), (20, 0))
+
+    def test_streams_in_tls_go_both_ways(self):
+        for mode, service in (("download", "source"), ("upload", "sink")):
+            scenario = support.scenario(tls="terminate", mode=mode, service=service,
+                                        connections=2)
+            run, totals = self.direct(scenario, lambda load: load.run(0.2))
+            self.assertGreater(run["bytes_sent"] + run["bytes_received"], 1_000_000, mode)
+            self.assertEqual(totals["corrupt_pieces"], 0)
+
+    def test_handshakes_are_full_unless_sessions_are_kept(self):
+        for version in ("1.2", "1.3"):
+            scenario = support.scenario(mode="short", service="request", tls="terminate",
+                                        tls_version=version, connections=3)
+            full, _ = self.direct(scenario, lambda load: load.run(0.1))
+            self.assertEqual(full["handshakes"], full["connections"])
+            self.assertEqual(full["resumed"], 0)
+            kept = dataclasses.replace(scenario, resumes=True)
+            (first, then), _ = self.direct(kept, lambda load: (load.run(0.1), load.run(0.1)))
+            self.assertEqual(first["handshakes"] - first["resumed"], 3)
+            self.assertEqual(then["resumed"], then["connections"])
+
+    def test_server_that_speaks_no_tls_fails_the_load_at_once(self):
+        plain = support.scenario()
+        with Backend(support.BUILD, plain, support.CPUS, self.folder) as backend:
+            with self.assertRaisesRegex(ProgramError, "TLS handshake failed"):
+                self.load(dataclasses.replace(plain, tls="terminate"), backend.ports)
+            short = dataclasses.replace(plain, tls="terminate", mode="short")
+            with self.load(short, backend.ports) as load:
+                with self.assertRaisesRegex(ProgramError, "'handshake': 1"):
+                    load.once()
 
     def test_corrupt_answer_fails_the_run(self):
         def serve(client):

@@ -16,8 +16,9 @@ FORWARDER = os.path.join(support.ROOT, "tests", "unit", "bench", "forwarder.py")
 
 
 def forwarder(fault=""):
-    def configure(_folder, port, backends, _protocol):
-        return "forwarder.json", json.dumps({"port": port, "backends": backends, "fault": fault})
+    def configure(setup):
+        return "forwarder.json", json.dumps({"port": setup.port, "backends": setup.servers,
+                                             "fault": fault})
     return Subject("forwarder", "/usr/bin/python3", "--version", configure,
                    lambda program, file: [program, FORWARDER, file])
 

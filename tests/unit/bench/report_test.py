@@ -5,7 +5,7 @@ import os
 import unittest
 
 import support
-from harness import campaign, plots, report, scenario, stats, subjects
+from harness import campaign, plots, report, scenario, stats
 
 
 def cpu_rounds(*rounds):
@@ -40,7 +40,9 @@ class ScenarioTest(unittest.TestCase):
     def test_every_file_is_valid_and_issue_names_are_there(self):
         known = scenario.load_all()
         wanted = {"bulk-1", "bulk-16", "upload-1", "upload-16", "echo-64-500", "echo-8k-50",
-                  "echo-64-1", "short", "idle-3000"}
+                  "echo-64-1", "short", "idle-3000", "tls-bulk-1", "tls-bulk-16", "tls-upload-1",
+                  "tls-handshakes", "tls-resumed", "tls-keepalive", "reencrypt-bulk-1",
+                  "reencrypt-keepalive", "tls-idle-3000"}
         self.assertLessEqual(wanted, set(known))
 
     def test_misspelt_key_is_refused(self):
@@ -133,18 +135,6 @@ class ReportTest(unittest.TestCase):
             for path in paths:
                 with open(path, encoding="utf-8") as file:
                     self.assertIn("<svg", file.read())
-
-
-class SubjectTest(unittest.TestCase):
-    def test_sluice_is_configured_by_the_contract(self):
-        name, text = subjects.sluice_config("/run/x", 81, [90, 91], "tcp")
-        document = json.loads(text)
-        self.assertEqual(name, "sluice.yaml")
-        self.assertEqual(document["workers"], 1)
-        self.assertFalse(document["log"]["sessions"])
-        self.assertEqual(document["frontends"][0]["listen"], "127.0.0.1:81")
-        self.assertEqual([server["port"] for server in document["backends"][0]["servers"]],
-                         [90, 91])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,34 @@
+"""HAProxy in TCP mode."""
+
+from .certificate import NAME
+from .setup import GROUPS, IDLE_SECONDS, max_sessions
+
+
+def config(global_line="", option_line=""):
+    """HAProxy's configuration, with one more line in `global` and in `defaults`, or none."""
+    def configure(setup):
+        listening = to_server = ""
+        if setup.terminates:
+            listening = f" ssl crt {setup.certificate} ssl-min-ver TLSv1.2 curves {GROUPS}"
+        if setup.reencrypts:
+            to_server = (f" ssl verify required ca-file {setup.certificate} sni str({NAME})"
+                         f" verifyhost {NAME}")
+        servers = "\n".join(f"  server s{n} 127.0.0.1:{port}{to_server}"
+                            for n, port in enumerate(setup.servers))
+        return "haproxy.cfg", f"""global
+  nbthread 1
+  maxconn {max_sessions()}
+  {global_line}
+defaults
+  mode tcp
+  balance roundrobin
+  backlog 4096
+  timeout connect 5s
+  timeout client {IDLE_SECONDS}s
+  timeout server {IDLE_SECONDS}s
+  {option_line}
+listen bench
+  bind 127.0.0.1:{setup.port}{listening}
+{servers}
+"""
+    return configure

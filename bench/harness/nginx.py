@@ -1,0 +1,67 @@
+"""nginx's stream module."""
+
+import re
+import subprocess
+
+from .certificate import NAME
+from .setup import GROUPS, IDLE_SECONDS, max_sessions
+
+
+def stream_module(program):
+    """The line that loads the stream module, where this nginx has it apart from its executable."""
+    done = subprocess.run([program, "-V"], capture_output=True, text=True, check=False)
+    if "--with-stream=dynamic" not in done.stderr:
+        return ""
+    folder = re.search(r"--modules-path=(\S+)", done.stderr)
+    path = folder.group(1) if folder else "/usr/lib/nginx/modules"
+    return f"load_module {path}/ngx_stream_module.so;"
+
+
+def _tls(setup):
+    lines = ""
+    if setup.terminates:
+        lines = f"""
+    ssl_certificate {setup.certificate};
+    ssl_certificate_key {setup.certificate};
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_ecdh_curve {GROUPS};
+    ssl_session_cache off;
+    ssl_session_tickets on;"""
+    if setup.reencrypts:
+        lines += f"""
+    proxy_ssl on;
+    proxy_ssl_protocols TLSv1.2 TLSv1.3;
+    proxy_ssl_trusted_certificate {setup.certificate};
+    proxy_ssl_verify on;
+    proxy_ssl_name {NAME};
+    proxy_ssl_server_name on;"""
+    return lines
+
+
+def config(program):
+    """nginx's configuration, for this program."""
+    def configure(setup):
+        servers = " ".join(f"server 127.0.0.1:{port};" for port in setup.servers)
+        # As large as the system lets it be: net.core.rmem_max.
+        kind = "udp rcvbuf=4m" if setup.scenario.protocol == "udp" else "backlog=4096"
+        tls = " ssl" if setup.terminates else ""
+        return "nginx.conf", f"""daemon off;
+{stream_module(program)}
+user root;
+worker_processes 1;
+pid {setup.folder}/nginx.pid;
+error_log {setup.folder}/nginx.log crit;
+events {{ worker_connections {2 * max_sessions() + 100}; }}
+stream {{
+  access_log off;
+  upstream bench {{ {servers} }}
+  server {{
+    listen 127.0.0.1:{setup.port}{tls} {kind};
+    proxy_pass bench;
+    proxy_buffer_size 64k;
+    proxy_connect_timeout 5s;
+    proxy_timeout {IDLE_SECONDS}s;{_tls(setup)}
+  }}
+}}
+"""
+    return configure

@@ -1,0 +1,41 @@
+"""What the configuration of a subject is made from, and what is the same for all of them.
+
+Equal for all: one worker, one listener (TCP with a backlog of 4096), round robin over the same
+servers, no log line per session, no health checks, an hour of idle time, TCP_NODELAY (default of
+all), room for the same number of sessions. TLS: the same certificate, versions 1.2 and 1.3, session
+tickets and no other session memory; certificates of servers are verified. What is left is each
+program's own default.
+"""
+
+import dataclasses
+import resource
+
+from .scenario import Scenario
+
+IDLE_SECONDS = 3600
+MAX_PIPES = 1500  # for HAProxy's splicing; two descriptors each
+GROUPS = "X25519:prime256v1"  # for key exchange, in OpenSSL's words
+
+
+def max_sessions():
+    """Sessions that fit into the limit of descriptors (two each) beside pipes, at most 8,000."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(100, min(8000, (limit - 2 * MAX_PIPES - 500) // 2))
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """One proxy before one scenario's servers."""
+    scenario: Scenario
+    folder: str             # for its files
+    port: int               # where it listens, on 127.0.0.1
+    servers: list           # their ports on 127.0.0.1
+    certificate: str = ""   # with TLS: a PEM file with certificate and key, its own CA
+
+    @property
+    def terminates(self):
+        return self.scenario.tls in ("terminate", "reencrypt")
+
+    @property
+    def reencrypts(self):
+        return self.scenario.tls == "reencrypt"
