@@ -1,7 +1,16 @@
 """HAProxy in TCP mode."""
 
 from .certificate import NAME
-from .setup import GROUPS, IDLE_SECONDS, max_sessions
+from .setup import GROUPS, IDLE_SECONDS, NOWHERE, max_sessions
+
+
+def _rules(setup):
+    if not setup.routes:
+        return "default_backend servers"
+    return f"""tcp-request inspect-delay 5s
+  tcp-request content accept if {{ req_ssl_hello_type 1 }}
+  use_backend servers if {{ req_ssl_sni -i {NAME} }}
+  default_backend nowhere"""
 
 
 def config(global_line="", option_line=""):
@@ -27,8 +36,12 @@ defaults
   timeout client {IDLE_SECONDS}s
   timeout server {IDLE_SECONDS}s
   {option_line}
-listen bench
+frontend bench
   bind 127.0.0.1:{setup.port}{listening}
+  {_rules(setup)}
+backend servers
 {servers}
+backend nowhere
+  server s 127.0.0.1:{NOWHERE}
 """
     return configure

@@ -9,6 +9,7 @@ from . import certificate, network, proc
 from .loadgen import Backend, Load
 from .programs import ProgramError
 from .proxy import Proxy
+from .reloads import Reloads
 from .subjects import DIRECT
 from .syscalls import SyscallCounter
 
@@ -48,7 +49,7 @@ def _snapshot(proxy, load_pids, bench):
     busy, stolen = proc.processor_seconds(bench.proxy_cpus)
     return Snapshot(
         wall=time.monotonic(),
-        proxy_cpu=sum(proc.cpu_seconds(pid) for pid in pids),
+        proxy_cpu=proc.tree_cpu_seconds(pids),
         proxy_user=sum(user for user, _ in splits),
         proxy_system=sum(system for _, system in splits),
         voluntary=sum(voluntary for voluntary, _ in switches),
@@ -69,7 +70,7 @@ def _stage(scenario, subject, bench):
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sluice-bench-"))
         pem = certificate.make(folder) if scenario.has_tls else ""
         # Without a proxy the servers take the TLS of the clients themselves.
-        has_tls_servers = scenario.tls == "reencrypt" or subject == DIRECT
+        has_tls_servers = scenario.has_tls_servers or subject == DIRECT
         backend = stack.enter_context(Backend(bench.build, scenario, bench.load_cpus, folder,
                                               pem if has_tls_servers else ""))
         proxy, targets = None, backend.ports
@@ -100,14 +101,18 @@ def _measure_cpu(scenario, subject, bench):
             proxy.settle()
         queued = load.queued_bytes()
         before = _snapshot(proxy, load_pids, bench)
-        report = load.run(bench.seconds)
+        with Reloads(proxy, scenario.reload_every) as reloads:
+            report = load.run(bench.seconds)
         _check_handshakes(scenario, report)
         if proxy:
             proxy.settle()
         queued = load.queued_bytes() - queued
         used = _difference(before, _snapshot(proxy, load_pids, bench))
         numbers = _per_unit(scenario, report, used, queued)
-        if proxy and bench.counts_syscalls:
+        if reloads.count:
+            numbers["reloads"] = reloads.count
+        # Processes that a reload starts are not counted.
+        if proxy and bench.counts_syscalls and not scenario.reload_every:
             numbers["syscalls_per_unit"] = _syscalls_per_unit(scenario, proxy, load, bench)
     return numbers
 

@@ -4,7 +4,7 @@ import re
 import subprocess
 
 from .certificate import NAME
-from .setup import GROUPS, IDLE_SECONDS, max_sessions
+from .setup import GROUPS, IDLE_SECONDS, NOWHERE, max_sessions
 
 
 def stream_module(program):
@@ -27,6 +27,9 @@ def _tls(setup):
     ssl_ecdh_curve {GROUPS};
     ssl_session_cache off;
     ssl_session_tickets on;"""
+    if setup.routes:
+        lines = """
+    ssl_preread on;"""
     if setup.reencrypts:
         lines += f"""
     proxy_ssl on;
@@ -36,6 +39,14 @@ def _tls(setup):
     proxy_ssl_name {NAME};
     proxy_ssl_server_name on;"""
     return lines
+
+
+def _map(setup):
+    if not setup.routes:
+        return ""
+    return f"""
+  upstream nowhere {{ server 127.0.0.1:{NOWHERE}; }}
+  map $ssl_preread_server_name $by_name {{ {NAME} bench; default nowhere; }}"""
 
 
 def config(program):
@@ -54,10 +65,10 @@ error_log {setup.folder}/nginx.log crit;
 events {{ worker_connections {2 * max_sessions() + 100}; }}
 stream {{
   access_log off;
-  upstream bench {{ {servers} }}
+  upstream bench {{ {servers} }}{_map(setup)}
   server {{
     listen 127.0.0.1:{setup.port}{tls} {kind};
-    proxy_pass bench;
+    proxy_pass {"$by_name" if setup.routes else "bench"};
     proxy_buffer_size 64k;
     proxy_connect_timeout 5s;
     proxy_timeout {IDLE_SECONDS}s;{_tls(setup)}

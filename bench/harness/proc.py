@@ -36,6 +36,24 @@ def cpu_seconds(pid):
     return time.clock_gettime(((~pid) << 3) | CPUCLOCK_SCHED)
 
 
+def waited_seconds(pid):
+    """User and system time of the children that have ended, in ticks."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[13]) + int(fields[14])) * TICK_SECONDS
+
+
+def tree_cpu_seconds(pids):
+    """All the time of a process tree, of its members that have ended too."""
+    total = 0.0
+    for pid in pids:
+        try:
+            total += cpu_seconds(pid) + waited_seconds(pid)
+        except OSError:  # ended since it was listed: it counts with its parent
+            continue
+    return total
+
+
 def cpu_split(pid):
     """(user, system) seconds of one process, as the kernel divides them by sampling."""
     with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:

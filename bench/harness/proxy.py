@@ -37,12 +37,13 @@ class Proxy:
         self.reservation = Reservation()
         self.port = self.reservation.port
         self.is_ready = is_udp_bound if scenario.protocol == "udp" else accepts
+        self.reload_signal = subject.reload_signal
         name, text = subject.configure(
             Setup(scenario, folder, self.port, backend_ports, certificate))
         path = os.path.join(folder, name)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
-        self.program = Program(subject.name, subject.command(subject.program, path), cpus, folder)
+        self.program = Program(subject.name, subject.command_for(scenario, path), cpus, folder)
         try:
             self._wait_until_ready()
         except BaseException:
@@ -65,7 +66,11 @@ class Proxy:
         return proc.tree(self.program.pid)
 
     def cpu_seconds(self):
-        return sum(proc.cpu_seconds(pid) for pid in self.pids())
+        return proc.tree_cpu_seconds(self.pids())
+
+    def reload(self):
+        """Asks for it and does not wait."""
+        self.program.process.send_signal(self.reload_signal)
 
     def settle(self):
         """Waits until the proxy has done what it was given: until it stops using its CPU."""

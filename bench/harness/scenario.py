@@ -27,7 +27,7 @@ class Scenario:
     mode: str                       # echo | short | download | upload
     service: str                    # echo | sink | source | request
     protocol: str = "tcp"           # tcp | udp (mode echo: a burst of datagrams and an answer)
-    tls: str = "none"               # none | terminate | reencrypt: what the proxy does with it
+    tls: str = "none"               # none | terminate | reencrypt | passthrough (routed by SNI)
     tls_version: str = "1.3"        # the only one that clients offer
     resumes: bool = False           # clients come back with their last session
     burst: int = 1                  # udp: datagrams of a request
@@ -39,6 +39,7 @@ class Scenario:
     response_bytes: int = 64
     rate: float = 0                 # open loop: units a second; 0: closed loop
     servers: int = 1                # backend addresses (ports) that the proxy balances over
+    reload_every: float = 0         # seconds between reloads of the proxy during a run; 0: none
     sources: int = 1                # loopback addresses the clients connect from
     bursts: bool = False            # all connections at once, again and again, instead of a flow
     verify: bool = False
@@ -54,7 +55,7 @@ class Scenario:
             raise ScenarioError(f"{self.name}: protocol: {self.protocol!r} is not known")
         if self.protocol == "udp" and (self.mode, self.service) != ("echo", "echo"):
             raise ScenarioError(f"{self.name}: protocol: udp is for mode and service echo only")
-        if self.tls not in ("none", "terminate", "reencrypt"):
+        if self.tls not in ("none", "terminate", "reencrypt", "passthrough"):
             raise ScenarioError(f"{self.name}: tls: {self.tls!r} is not known")
         if self.tls_version not in ("1.2", "1.3"):
             raise ScenarioError(f"{self.name}: tls_version: {self.tls_version!r} is not known")
@@ -73,6 +74,11 @@ class Scenario:
     def has_tls(self):
         """Whether clients speak TLS."""
         return self.tls != "none"
+
+    @property
+    def has_tls_servers(self):
+        """Whether the servers do."""
+        return self.tls in ("reencrypt", "passthrough")
 
     @property
     def has_latency(self):

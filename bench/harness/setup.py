@@ -14,6 +14,7 @@ from .scenario import Scenario
 
 IDLE_SECONDS = 3600
 MAX_PIPES = 1500  # for HAProxy's splicing; two descriptors each
+NOWHERE = 1  # a port where nobody listens
 GROUPS = "X25519:prime256v1"  # for key exchange, in OpenSSL's words
 
 
@@ -35,6 +36,11 @@ class Setup:
     @property
     def terminates(self):
         return self.scenario.tls in ("terminate", "reencrypt")
+
+    @property
+    def routes(self):
+        """Whether the server's name in the ClientHello says where to; all others go nowhere."""
+        return self.scenario.tls == "passthrough"
 
     @property
     def reencrypts(self):

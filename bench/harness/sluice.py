@@ -4,7 +4,7 @@ import json
 import os
 
 from .certificate import NAME
-from .setup import IDLE_SECONDS
+from .setup import IDLE_SECONDS, NOWHERE
 
 
 def _servers(setup):
@@ -31,6 +31,11 @@ def document(setup):
                       "udp": {"idle": f"{IDLE_SECONDS}s"},
                       "servers": list(_servers(setup))}],
     }
+    if setup.routes:
+        frontend.update(backend="nowhere", routes=[{"sni": NAME, "backend": "bench"}])
+        found["backends"].append({
+            "name": "nowhere", "health_check": {"type": "none"},
+            "servers": [{"name": "s", "address": "127.0.0.1", "port": NOWHERE}]})
     if setup.terminates:
         frontend["tls"] = {"certificates": ["bench"]}
         found["certificates"] = [{"name": "bench", "certificate": setup.certificate,

@@ -4,6 +4,7 @@
 import dataclasses
 import os
 import re
+import signal
 import subprocess
 import typing
 
@@ -18,8 +19,9 @@ def _refuses_nothing(_scenario):
 @dataclasses.dataclass(frozen=True)
 class Subject:
     """A program under test. `configure(setup)` gives the name and the text of its configuration
-    file, `command(program, file)` its command line, `refuses(scenario)` why it cannot be measured
-    in a scenario, or an empty text."""
+    file, `command(program, file)` its command line, `reload_command` likewise where it has another
+    one for being reloaded, by `reload_signal`; `refuses(scenario)` says why it cannot be measured
+    in a scenario, or nothing."""
     name: str
     program: str
     version_flag: str
@@ -27,6 +29,13 @@ class Subject:
     command: typing.Callable
     is_peer: bool = True
     refuses: typing.Callable = _refuses_nothing
+    reload_signal: int = signal.SIGHUP
+    reload_command: typing.Optional[typing.Callable] = None
+
+    def command_for(self, scenario, file):
+        """The command line for a scenario."""
+        makes = scenario.reload_every and self.reload_command or self.command
+        return makes(self.program, file)
 
     def version(self):
         """The first line of what the program says about itself that holds a number."""
@@ -60,15 +69,22 @@ def of_nginx(program="/usr/sbin/nginx"):
                                           "-e", os.path.join(os.path.dirname(file), "nginx.log")])
 
 
+# A master that starts a new worker and tells the old one to end with its sessions.
+HAPROXY_RELOAD = {"reload_signal": signal.SIGUSR2,
+                  "reload_command": lambda program, file: [program, "-W", "-db", "-f", file]}
+
+
 def of_haproxy(program="/usr/sbin/haproxy"):
     return Subject("haproxy", program, "-v", haproxy.config(),
-                   lambda program, file: [program, "-db", "-f", file], refuses=_haproxy_refuses)
+                   lambda program, file: [program, "-db", "-f", file], refuses=_haproxy_refuses,
+                   **HAPROXY_RELOAD)
 
 
 def of_haproxy_splice(program="/usr/sbin/haproxy"):
     return Subject("haproxy-splice", program, "-v",
                    haproxy.config(f"maxpipes {MAX_PIPES}", "option splice-auto"),
-                   lambda program, file: [program, "-db", "-f", file], refuses=_splice_refuses)
+                   lambda program, file: [program, "-db", "-f", file], refuses=_splice_refuses,
+                   **HAPROXY_RELOAD)
 
 
 def of_hitch(program="/usr/sbin/hitch"):

@@ -54,6 +54,12 @@ class MeasureTest(unittest.TestCase):
         self.assertGreater(numbers["bytes_per_session"], 1000)  # Python objects are not small
         self.assertEqual(numbers["descriptors_per_session"], 2)
 
+    def test_reloads_while_it_measures(self):
+        numbers = measure(support.scenario(reload_every=0.05), forwarder("forks"), self.bench)
+        self.assertGreaterEqual(numbers["reloads"], 3)
+        # The children burn twice this each, and have ended by the end of the run.
+        self.assertGreater(numbers["cpu_per_unit"] * numbers["work"], 0.02 * numbers["reloads"])
+
     def test_direct_has_latency_and_no_proxy(self):
         numbers = measure(support.scenario(), DIRECT, self.bench)
         self.assertEqual(numbers["cpu_per_unit"], 0)
