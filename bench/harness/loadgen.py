@@ -78,7 +78,15 @@ class Load:
 
     def run(self, seconds):
         """Loads for that long; gives the load generator's report."""
+        self.begin(seconds)
+        return self.finish(seconds)
+
+    def begin(self, seconds):
+        """Loads for that long, while the caller does something else."""
         self.program.say(f"run {seconds}")
+
+    def finish(self, seconds):
+        """The report of what `begin` began."""
         return self._report(seconds)
 
     def once(self):

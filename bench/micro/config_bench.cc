@@ -1,9 +1,10 @@
-// Reading and checking a configuration of many servers: the largest part of a reload.
+// A reload of many servers: reading and checking the file, and making the table of it.
 #include <benchmark/benchmark.h>
 
 #include <string>
 
 #include "config/load.h"
+#include "daemon/table_compiler.h"
 
 namespace {
 
@@ -33,6 +34,29 @@ void load(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(text.size()));
   state.counters["servers"] = static_cast<double>(state.range(0));
 }
+
+// As a reload does it: the state of every server is there already.
+void compile(benchmark::State& state) {
+  const auto loaded = sluice::config::load_text(document_of(state.range(0)), "bench.yaml");
+  if (!loaded.config) {
+    state.SkipWithError("refused");
+    return;
+  }
+  sluice::daemon::StateRegistry registry(2);
+  auto in_force = sluice::daemon::compile(*loaded.config, 0, registry);
+  std::uint64_t generation = 0;
+  while (state.KeepRunning()) {
+    auto next = sluice::daemon::compile(*loaded.config, ++generation, registry);
+    if (!next) {
+      state.SkipWithError(next.error().text.c_str());
+      return;
+    }
+    in_force = std::move(next);
+  }
+  state.counters["servers"] = static_cast<double>(state.range(0));
+}
+
+BENCHMARK(compile)->Arg(10)->Arg(1000)->Arg(10'000)->Unit(benchmark::kMillisecond);
 
 BENCHMARK(load)->Arg(10)->Arg(1000)->Arg(10'000)->Unit(benchmark::kMillisecond);
 
