@@ -91,12 +91,18 @@ void Session::settle() noexcept {
   if (stage_) follow_stage();
   if (state_ == State::kRelaying) judge_relays();
   if (state_ == State::kClosing && is_quiet()) finish_closing();
+  if (state_ == State::kDelivering && stage_) follow_lingering();
   if (state_ == State::kEnded) context_.owner.on_session_ended(*this);
 }
 
 void Session::close(CloseReason reason) noexcept {
-  if (state_ == State::kDelivering) finish();
-  if (state_ != State::kClosing && state_ != State::kEnded) begin_closing({reason, Side::kUs});
+  if (state_ == State::kDelivering) {
+    parting_deadline_ = now();
+    if (stage_) stage_->stop();
+    if (!stage_) finish();
+  } else if (state_ != State::kClosing && state_ != State::kEnded) {
+    begin_closing({reason, Side::kUs});
+  }
   settle();
 }
 
@@ -118,7 +124,7 @@ void Session::on_timer() noexcept {
     case State::kRelaying:
       return check_quietness();
     case State::kDelivering:
-      return check_delivery();
+      return stage_ ? stage_->expire() : check_delivery();
     case State::kClosing:
     case State::kEnded:
       return;

@@ -14,8 +14,8 @@
 // relaying: two directions move bytes; `judge()` (relay_plan.h) says when an end is passed on and
 // when the session is over. closing: the reason is recorded, everything in flight has been asked to
 // end; lasts until nothing is. delivering: a reset is due, but bytes before it are still under way
-// to the one who is to see it. ended: `settle()` takes the session out of its set, which destroys
-// it.
+// to the one who is to see it, or a client that was answered by us still sends. ended: `settle()`
+// takes the session out of its set, which destroys it.
 //
 // `enter()` is the only writer of the state and checks the edge; `settle()` runs after every
 // completion and is the only place where a session goes on to the next stage, judges, moves on from
@@ -143,6 +143,8 @@ class Session final : public base::ListHook<>, private RelayHost, private StageH
   // Ending (session_end.cc)
   void begin_closing(Ending ending) noexcept;
   void finish_closing() noexcept;
+  void begin_lingering();
+  void follow_lingering() noexcept;
   void check_delivery() noexcept;
   void finish() noexcept;
   void record() noexcept;
@@ -175,6 +177,7 @@ class Session final : public base::ListHook<>, private RelayHost, private StageH
   Side first_end_ = Side::kUs;
   bool is_timed_out_ = false;
   bool is_reset_due_ = false;
+  bool is_lingering_due_ = false;
   bool has_keepalive_ = false;
   sys::Fd* parting_ = nullptr;  ///< delivering: whose last bytes are waited for
   base::TimePoint parting_deadline_;

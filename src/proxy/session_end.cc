@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "proxy/linger_stage.h"
 #include "proxy/session.h"
 #include "sys/socket.h"
 
@@ -30,10 +31,27 @@ void Session::begin_closing(Ending ending) noexcept {
 }
 
 void Session::finish_closing() noexcept {
+  record();
+  if (parting_ != &server_) leave_server();
   if (parting_ == nullptr) return finish();
   enter(State::kDelivering);
   parting_deadline_ = now() + kDeliveryLimit;
   parting_check_ = kFirstDeliveryCheck;
+  return is_lingering_due_ ? begin_lingering() : check_delivery();
+}
+
+void Session::begin_lingering() {
+  stage_ = std::make_unique<LingerStage>(seat());
+  arm(stage_->time_limit().after);
+  stage_->start();
+}
+
+void Session::follow_lingering() noexcept {
+  if (stage_->progress() == Stage::Progress::kWorking) return;
+  stage_->stop();
+  if (!stage_->is_quiet()) return;
+  stage_.reset();
+  timer_.disarm();
   check_delivery();
 }
 
@@ -48,7 +66,6 @@ void Session::check_delivery() noexcept {
 
 void Session::finish() noexcept {
   enter(State::kEnded);
-  record();
   if (parting_ != nullptr && is_reset_due_) sys::reset_on_close(parting_->get());
   client_.reset();
   leave_server();

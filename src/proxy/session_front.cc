@@ -28,7 +28,7 @@ StageSeat Session::seat() {
     findings_ = std::make_unique<Findings>();
     findings_->client = client_address_;
   }
-  const int fd = state_ == State::kGreeting ? client_.get() : server_.get();
+  const int fd = state_ == State::kIntroducing ? server_.get() : client_.get();
   StageHost& host = *this;
   return {context_.relay, host, *findings_, fd, client_.get(), context_.worker, id_};
 }

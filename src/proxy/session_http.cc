@@ -115,6 +115,7 @@ void Session::answer_client(const Ending& ending) noexcept {
   if (::send(client_.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return;
   static_cast<void>(::shutdown(client_.get(), SHUT_WR));
   part_with(client_, false);
+  is_lingering_due_ = true;
 }
 
 }  // namespace sluice::proxy

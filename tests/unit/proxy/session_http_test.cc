@@ -260,6 +260,37 @@ TEST(SessionHttp, RefusesAHeadThatIsTooLarge) {
   expect_ending(bench, CloseReason::kRequestInvalid, Side::kClient);
 }
 
+TEST(SessionHttp, AClientThatStillSendsIsToldAllTheSame) {
+  const TcpServer listener = make_server();
+  SessionBench bench(setup_of({.servers = {listener.address}}));
+  const sys::Fd client = bench.begin();
+  Sender sender(client.get(), bytes_of("GET / HTTP/1.1\n" + std::string(6'000'000, 'x')));
+  EXPECT_TRUE(sender.has_sent_all());
+  shut_down_writing(client.get());
+  expect_answer(client, "HTTP/1.1 400 Bad Request\r\n");
+  expect_ending(bench, CloseReason::kRequestInvalid, Side::kClient);
+}
+
+TEST(SessionHttp, NobodySendsForEver) {
+  const TcpServer listener = make_server();
+  SessionBench bench(setup_of({.servers = {listener.address}}));
+  const sys::Fd client = bench.begin();
+  Sender sender(client.get(), bytes_of("GET / HTTP/1.1\n" + std::string(60'000'000, 'x')));
+  EXPECT_FALSE(sender.has_sent_all());
+}
+
+TEST(SessionHttp, IsKilledWhileItListensToNobody) {
+  const TcpServer listener = make_server();
+  SessionBench bench(setup_of({.servers = {listener.address}}));
+  const sys::Fd client = bench.begin();
+  say(client, "GET / HTTP/1.1\n");
+  expect_answer(client, "HTTP/1.1 400 Bad Request\r\n");
+  ASSERT_TRUE(bench.wait_for_state("closing"));
+  EXPECT_EQ(bench.kill({}), 1U);
+  expect_ending(bench, CloseReason::kRequestInvalid, Side::kClient);
+  EXPECT_TRUE(bench.loop().wait_until([&] { return bench.sessions().count() == 0; }));
+}
+
 TEST(SessionHttp, WaitsForAHeadOnlySoLong) {
   const TcpServer listener = make_server();
   SessionBench bench(setup_of({.servers = {listener.address}, .time = 60ms}));
