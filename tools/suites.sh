@@ -75,7 +75,7 @@ run_e2e() {
     SLUICE_BIN="$directory/src/daemon/sluice" LBSTAT_BIN="$directory/tools/lbstat/lbstat" \
     SLUICE_TIME_SCALE="$scale" SLUICE_VOLUME="$size" SLUICE_SANITIZED="$sanitized" \
     "$python" -m pytest -q --junitxml="$results/$preset-e2e.xml" \
-    "$tree/tests/e2e" "$@"
+    "$tree/tests/e2e" -m "not long" "$@"
 }
 
 code_files() {
@@ -169,7 +169,7 @@ suite_bench() {
 # static analyzer.
 suite_long() {
   count_step "release build" build release || return 1
-  run_e2e release 1 5 -m heavy
+  run_e2e release 1 5 -m "heavy or long"
   count_step "asan build" build asan && run_e2e asan 4 2 -m heavy
   build_fuzzers && run_fuzzers 300
   count_step "clang-tidy with the static analyzer" \

@@ -44,9 +44,6 @@ constexpr bool is_udp(const F& frontend) {
 }
 
 constexpr Unsupported<F> kFrontends[] = {
-    {{"tls"},
-     [](const F& frontend) { return frontend.tls && frontend.protocol == Protocol::kHttp; },
-     " with `protocol: http`"},
     {{"max_connections"}, differs<&F::max_connections>},
     {{"max_connections_per_ip"}, differs<&F::max_connections_per_ip>},
     {{"allow"},

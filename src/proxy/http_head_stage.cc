@@ -1,14 +1,13 @@
 #include "proxy/http_head_stage.h"
 
-#include <array>
-#include <cerrno>
+#include <optional>
 #include <span>
-#include <utility>
 
 #include "proxy/http_findings.h"
+#include "proxy/leg_reader.h"
+#include "proxy/reading_stage.h"
 #include "proxy/relay.h"
-#include "proxy/socket_errors.h"
-#include "uring/completion.h"
+#include "proxy/secure_relay.h"
 
 namespace sluice::proxy {
 namespace {
@@ -17,48 +16,76 @@ constexpr int kBadRequest = 400;
 constexpr int kRequestTimeout = 408;
 constexpr int kHeadTooLarge = 431;
 
-class HttpHeadStage final : public Stage {
+class HttpHeadStage final : public ReadingStage {
  public:
-  static constexpr std::size_t kBufferBytes = 4096;
-
   HttpHeadStage(const StageSeat& seat, base::milliseconds time)
-      : Stage(seat, {time, {CloseReason::kRequestTimeout, Side::kClient}}) {}
+      : ReadingStage(seat, {time, {CloseReason::kRequestTimeout, Side::kClient}}) {}
 
   void start() noexcept override;
-  bool is_quiet() const noexcept override { return !receive_.is_in_flight(); }
 
  private:
-  void cancel() noexcept override { seat_.context.reactor.ring().cancel(receive_); }
-  void on_receive(uring::Outcome outcome) noexcept;
-  void wait() noexcept { seat_.context.reactor.ring().receive(receive_, seat_.fd, buffer_); }
-  void take(std::span<const std::byte> bytes) noexcept;
+  [[nodiscard]] bool begin_records() noexcept;
+  void take(std::span<const std::byte> bytes) noexcept override;
+  void take_records(std::span<const std::byte> bytes) noexcept;
+  LegReader::What take_record(std::span<const std::byte>& bytes) noexcept;
+  void take_plaintext(std::span<const std::byte> bytes) noexcept;
   void conclude(std::span<const std::byte> rest) noexcept;
   void refuse(int status) noexcept;
 
   wire::HeadReader reader_;
-  std::array<std::byte, kBufferBytes> buffer_;
-  uring::Op<&HttpHeadStage::on_receive> receive_{*this};
+  std::optional<LegReader> records_;  ///< where the client speaks TLS
 };
 
 void HttpHeadStage::start() noexcept {
   seat_.findings.http = std::make_unique<HttpFindings>();
-  const ByteString early = std::exchange(seat_.findings.from_client, {});
-  take(early);
-  if (progress() == Progress::kWorking) wait();
+  if (!begin_records()) return fail({CloseReason::kInternal, Side::kUs});
+  ReadingStage::start();
 }
 
-void HttpHeadStage::on_receive(uring::Outcome outcome) noexcept {
-  if (progress() != Progress::kWorking) return;
-  if (outcome.result == 0) return fail({CloseReason::kClientClosed, Side::kClient});
-  if (outcome.result > 0) {
-    take(std::span(buffer_).first(static_cast<std::size_t>(outcome.result)));
-  } else if (!is_retry(-outcome.result)) {
-    return fail({CloseReason::kClientReset, Side::kClient});
-  }
-  if (progress() == Progress::kWorking) wait();
+/// Takes the keys, where a handshake has been done. False: OpenSSL could not derive them.
+bool HttpHeadStage::begin_records() noexcept {
+  Findings& findings = seat_.findings;
+  if (!findings.client_tls) return true;
+  findings.client_leg = SecureLeg::make(findings.client_tls->secrets);
+  findings.client_tls->secrets = tls::SessionSecrets();
+  if (!findings.client_leg) return false;
+  records_.emplace(*findings.client_leg);
+  return true;
 }
 
 void HttpHeadStage::take(std::span<const std::byte> bytes) noexcept {
+  return records_ ? take_records(bytes) : take_plaintext(bytes);
+}
+
+/// Records behind the one that the head ends in are the relay's.
+void HttpHeadStage::take_records(std::span<const std::byte> bytes) noexcept {
+  while (progress() == Progress::kWorking && !bytes.empty()) {
+    switch (take_record(bytes)) {
+      case LegReader::What::kNothing:
+        break;
+      case LegReader::What::kPlaintext:
+        take_plaintext(records_->plaintext());
+        break;
+      case LegReader::What::kEnded:
+        return fail({CloseReason::kClientClosed, Side::kClient});
+      case LegReader::What::kFailed:
+        return fail({CloseReason::kClientReset, Side::kClient});
+    }
+  }
+  seat_.findings.from_client.assign(bytes.begin(), bytes.end());
+}
+
+LegReader::What HttpHeadStage::take_record(std::span<const std::byte>& bytes) noexcept {
+  SecureContext& secure = *seat_.context.secure;
+  const SecureLeg& leg = *seat_.findings.client_leg;
+  const std::uint32_t updates = leg.key_updates();
+  const auto what = records_->feed(secure.aead, bytes, seat_.context.reactor.now());
+  secure.key_updates.add(leg.key_updates() - updates);
+  if (what == LegReader::What::kFailed && leg.has_output()) secure.refusals.add(1);
+  return what;
+}
+
+void HttpHeadStage::take_plaintext(std::span<const std::byte> bytes) noexcept {
   const auto rest = bytes.subspan(reader_.feed(bytes));
   switch (reader_.status()) {
     case wire::HeadReader::Status::kIncomplete:

@@ -1,8 +1,10 @@
 // The stage that reads the head of a client's first HTTP request.
 //
-// What it has read stays in `Findings::http`, unchanged. A head that is refused, too large or too
-// slow fails the session; what the client is told then is in the findings as well. A client that
-// has not said anything by then is told nothing: browsers open connections that they may need.
+// What it has read stays in `Findings::http`, unchanged. Behind a TLS handshake it opens the
+// records that the head comes in, and leaves the leg that it has done so with. A head that is
+// refused, too large or too slow fails the session; what the client is told then is in the findings
+// as well. A client that has not said anything by then is told nothing: browsers open connections
+// that they may need.
 #pragma once
 
 #include <memory>

@@ -27,6 +27,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "balance/backend.h"
 #include "base/clock.h"
@@ -122,6 +123,7 @@ class Session final : public base::ListHook<>, private RelayHost, private StageH
   void begin_http();
   [[nodiscard]] int answer_status(const Ending& ending) const noexcept;
   void answer_client(const Ending& ending) noexcept;
+  [[nodiscard]] bool send_answer(std::string_view answer) noexcept;
 
   // Choosing and connecting (session_connect.cc)
   void connect_to_next() noexcept;

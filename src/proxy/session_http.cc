@@ -106,16 +106,27 @@ int Session::answer_status(const Ending& ending) const noexcept {
 void Session::answer_client(const Ending& ending) noexcept {
   if (http_ && http_->problem() != nullptr) findings_->problem = http_->problem();
   const int status = answer_status(ending);
-  if (status == 0) return;
-  const HttpFindings& found = *findings_->http;
-  const std::string answer =
-      make_answer(status, ending.side == Side::kClient ? findings_->problem : std::string(),
-                  found.head.is_head ? AnswerBody::kLeftOut : AnswerBody::kSent);
-  // A socket that was sent little or nothing before takes it whole.
-  if (::send(client_.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return;
+  std::string answer;
+  if (status != 0) {
+    const auto body = findings_->http->head.is_head ? AnswerBody::kLeftOut : AnswerBody::kSent;
+    answer = make_answer(status, ending.side == Side::kClient ? findings_->problem : std::string(),
+                         body);
+  }
+  if (!send_answer(answer) || answer.empty()) return;
   static_cast<void>(::shutdown(client_.get(), SHUT_WR));
   part_with(client_, false);
   is_lingering_due_ = true;
+}
+
+/// Whether the client's socket took it. One that was sent little or nothing before takes it whole.
+/// A client in TLS to which nobody relays gets a close_notify in any case.
+bool Session::send_answer(std::string_view answer) noexcept {
+  SecureLeg* const leg = tls_ ? tls_->client() : findings_->client_leg.get();
+  if (leg != nullptr && (!tls_ || !answer.empty())) {
+    return send_last_words(*context_.relay.secure, *leg, client_.get(), answer);
+  }
+  return !answer.empty() &&
+         ::send(client_.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
 }
 
 }  // namespace sluice::proxy

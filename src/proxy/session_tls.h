@@ -6,11 +6,14 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "proxy/secure_leg.h"
 #include "proxy/stage.h"
 
 namespace sluice::proxy {
+
+struct SecureContext;
 
 class SessionTls {
  public:
@@ -32,5 +35,10 @@ class SessionTls {
   std::unique_ptr<SecureLeg> server_;
   bool is_broken_ = false;
 };
+
+/// Says the last that the socket is to hear, while nothing else is on its way there: what the leg
+/// owes, `text` unless that was a fatal alert, close_notify. False: not all of it went out.
+bool send_last_words(SecureContext& context, SecureLeg& leg, int fd,
+                     std::string_view text) noexcept;
 
 }  // namespace sluice::proxy

@@ -26,6 +26,7 @@
 #include "proxy/direction.h"
 #include "proxy/http_findings.h"
 #include "proxy/relay_plan.h"
+#include "proxy/secure_leg.h"
 #include "sluice/address.h"
 #include "tls/handshake.h"
 #include "tls/secrets.h"
@@ -55,6 +56,9 @@ struct Findings {
   /// record boundary.
   std::unique_ptr<TlsLeg> client_tls;
   std::unique_ptr<TlsLeg> server_tls;
+  /// Where a stage has opened records of the client's: the keys as they are now, which are no
+  /// longer in `client_tls`.
+  std::unique_ptr<SecureLeg> client_leg;
   std::unique_ptr<HttpFindings> http;  ///< of an HTTP frontend
   std::string problem;  ///< why a stage has failed, in words; empty = the ending says it all
 };

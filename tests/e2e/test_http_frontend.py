@@ -1,11 +1,14 @@
 """Frontends with `protocol: http`: cookies bind a browser to its server, and what is not HTTP is
 refused."""
 
+import socket
+
 import pytest
 
 from harness import process
-from harness.addresses import text
+from harness.addresses import free_address, text
 from harness.clients import connect, ending_of
+from harness.http import pages_of, read_head
 from harness.programs import Nginx
 from harness.sluice import server
 from harness.thread_server import read_exactly
@@ -13,23 +16,6 @@ from harness.waiting import wait_for
 
 HTTP = {"protocol": "http"}
 COOKIE = {"persistence": {"cookie": {"name": "LBSRV"}}}
-
-
-def read_head(source):
-    head = b""
-    while not head.endswith(b"\r\n\r\n") and (byte := source.recv(1)):
-        head += byte
-    return head.decode()
-
-
-def pages_of(name):
-    """Answers every request with the server's name; keeps the heads it saw."""
-    def handler(accepted, server):
-        while head := read_head(accepted):
-            server.records.setdefault("heads", []).append(head)
-            accepted.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(name)}\r\n\r\n{name}"
-                             .encode())
-    return handler
 
 
 @pytest.fixture
@@ -213,3 +199,38 @@ def settings_file(nginx):
     path = nginx.files / "upload"
     path.write_bytes(b"x" * 300_000)
     return str(path)
+
+
+# --- Clients and servers that do not do their part ---
+
+def test_a_client_that_still_sends_sees_the_answer(shop):
+    proxy, address, _ = shop()
+    with connect(address) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
+                       b"Content-Length: 2\r\n\r\n" + bytes(4_000_000))
+        answer, end = ending_of(client)
+        assert answer.startswith(b"HTTP/1.1 400 ") and end == "closed"
+        # It does not close its side: nobody waits for that for ever.
+        wait_for(lambda: proxy.frontend("front")["current"] == 0, "the session is gone", 20)
+    assert proxy.reasons() == {("request_invalid", "client"): 1}
+
+
+def test_a_server_that_never_answers(proxied, serve):
+    def keep_silent(accepted, _server):
+        while accepted.recv(1 << 16):
+            pass
+
+    proxy, address = proxied(serve(keep_silent), frontend_keys=HTTP,
+                             backend_keys={"timeouts": {"idle": "300ms"}})
+    assert exchange(address, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").startswith("HTTP/1.1 504 ")
+    wait_for(lambda: proxy.reasons() == {("idle_timeout", "us"): 1}, "it is counted")
+
+
+def test_a_server_that_never_accepts(proxied):
+    """The kernel drops what comes beyond the queue, so connecting takes for ever."""
+    with socket.create_server(free_address(), backlog=0) as full, \
+            socket.create_connection(full.getsockname()):
+        proxy, address = proxied(server("full", full.getsockname()), frontend_keys=HTTP,
+                                 backend_keys={"retries": 0, "timeouts": {"connect": "300ms"}})
+        assert exchange(address, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").startswith("HTTP/1.1 504 ")
+        wait_for(lambda: proxy.reasons() == {("connect_timeout", "server"): 1}, "it is counted")

@@ -5,8 +5,8 @@ import pytest
 from harness import tls
 from harness.authority import Authority
 from harness.clients import connect
+from harness.http import cookie_in, mirror, read_message
 from harness.sluice import server
-from harness.thread_server import read_exactly
 
 BODY = bytes(range(256)) * 4096  # several records
 
@@ -30,25 +30,6 @@ def app():
         one.stop()
 
 
-def read_head(source):
-    head = b""
-    while not head.endswith(b"\r\n\r\n") and (byte := source.recv(1)):
-        head += byte
-    return head.decode()
-
-
-def length_in(head):
-    lengths = (line.split(":")[1] for line in head.split("\r\n") if "Content-Length:" in line)
-    return int(next(lengths, 0))
-
-
-def mirror(accepted, own_server):
-    while head := read_head(accepted):
-        own_server.records.setdefault("heads", []).append(head)
-        body = read_exactly(accepted, length_in(head))
-        accepted.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
-
-
 @pytest.fixture
 def proxied_app(proxied, app, authority):
     def start(version, **frontend_keys):
@@ -64,8 +45,7 @@ def proxied_app(proxied, app, authority):
 def ask(client, body, headers=""):
     head = f"POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
     client.sendall(head.encode() + body)
-    answer = read_head(client)
-    return answer, read_exactly(client, length_in(answer))
+    return read_message(client)
 
 
 VERSIONS = pytest.mark.parametrize("version", [tls.TLS12, tls.TLS13], ids=["1.2", "1.3"])
@@ -78,11 +58,10 @@ def test_heads_are_changed_and_bodies_are_not(proxied_app, version, keys):
     with connect(address) as client:
         first, body = ask(client, BODY)
         assert body == BODY
-        cookie = next(line for line in first.split("\r\n") if line.startswith("Set-Cookie: "))
+        value, _ = cookie_in(first)
         again, body = ask(client, BODY[:1000])
         assert body == BODY[:1000] and "Set-Cookie" not in again
     assert ["X-Forwarded-For" in head for head in one.records["heads"]] == [bool(keys)] * 2
-    value = cookie.removeprefix("Set-Cookie: ").split(";")[0]
     with connect(address) as client:
         answer, body = ask(client, b"x", f"Cookie: {value}\r\n")
         assert body == b"x" and "Set-Cookie" not in answer
@@ -95,5 +74,4 @@ def test_requests_in_a_row_without_waiting(proxied_app, version):
         request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n"
         client.sendall(b"".join(request + b"%03d" % number for number in range(50)))
         for number in range(50):
-            head = read_head(client)
-            assert read_exactly(client, length_in(head)) == b"%03d" % number
+            assert read_message(client)[1] == b"%03d" % number

@@ -30,6 +30,78 @@ def connect(address, context, name="shop.test", session=None, seconds=10):
         raise
 
 
+class RecordClient:
+    """A TLS client that makes records and leaves it to the test when, and in which pieces, they are
+    sent. `end` says how the connection ended once `receive()` has found that it did."""
+
+    def __init__(self, address, context, name="shop.test", seconds=10):
+        self.socket = socket.create_connection(address, timeout=seconds * TIME_SCALE)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.ssl = context.wrap_bio(self.incoming, self.outgoing, server_hostname=name)
+        self.end = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def shake_hands(self):
+        """The client's last flight stays in `records()`."""
+        while True:
+            try:
+                return self.ssl.do_handshake()
+            except ssl.SSLWantReadError:
+                self.send()
+                self._fill()
+
+    def write(self, data):
+        """Makes one record of it."""
+        self.ssl.write(data)
+        return self
+
+    def say_end(self):
+        """Makes a close_notify."""
+        try:
+            self.ssl.unwrap()
+        except ssl.SSLWantReadError:
+            pass
+        return self
+
+    def records(self):
+        """What has been made and not been sent; the caller sends it."""
+        return self.outgoing.read()
+
+    def send(self):
+        self.socket.sendall(self.records())
+
+    def _fill(self):
+        """False at the end of the connection."""
+        data = self.socket.recv(1 << 16)
+        self.incoming.write(data) if data else self.incoming.write_eof()
+        return bool(data)
+
+    def receive(self):
+        """All until the end."""
+        parts = []
+        while self.end is None:
+            try:
+                part = self.ssl.read(1 << 16)
+                parts.append(part)
+                if not part:
+                    self.end = "close_notify"
+            except ssl.SSLWantReadError:
+                self._fill()
+            except ssl.SSLZeroReturnError:
+                self.end = "close_notify"
+            except ssl.SSLEOFError:
+                self.end = "cut"
+            except ssl.SSLError as error:
+                self.end = error.reason
+        return b"".join(parts)
+
+
 def shown_name(client):
     """The first name of the certificate that the other end has shown."""
     return client.getpeercert()["subjectAltName"][0][1]
