@@ -7,12 +7,12 @@ import os
 import resource
 import sys
 
-from . import (build, campaign, machine, network, plots, report, selftest, stats, subjects,
-               syscalls)
+from . import (build, campaign, growth, machine, network, plots, report, selftest, stats,
+               subjects, syscalls)
 from .measure import Bench
 from .scenario import ScenarioError, load_all
 
-DEFAULT = {"rounds": 5, "seconds": 3.0, "warmup": 0.7}
+DEFAULT = {"rounds": 3, "seconds": 2.0, "warmup": 0.5}
 QUICK = {"rounds": 3, "seconds": 0.8, "warmup": 0.25}
 FORMAT = 1
 
@@ -22,6 +22,8 @@ def parse(arguments):
         prog="bench/run", description="Measures Sluice beside its peers; see bench/README.md.")
     parser.add_argument("--quick", action="store_true",
                         help="a few scenarios, short rounds: under two minutes")
+    parser.add_argument("--growth", action="store_true",
+                        help="instead: how cost grows with connections, servers, bytes, workers")
     parser.add_argument("--scenario", action="append", metavar="NAME",
                         help="only this one (may be given more than once)")
     parser.add_argument("--rounds", type=int, metavar="N")
@@ -53,6 +55,8 @@ def parse(arguments):
 
 
 def choose_scenarios(options, known):
+    if options.growth:
+        return growth.scenarios()
     if options.scenario:
         unknown = [name for name in options.scenario if name not in known]
         if unknown:
@@ -72,6 +76,8 @@ def choose_subjects(options, built):
     elif not options.no_sluice:
         print("bench: no sluice program in the build; give --sluice PATH", file=sys.stderr)
     for name in filter(None, options.peers.split(",")):
+        if options.growth and name not in growth.SUBJECTS:
+            continue
         if name not in subjects.PEERS:
             raise ScenarioError(f"no peer {name}; there are {', '.join(subjects.PEERS)}")
         wanted.append(subjects.PEERS[name](programs[name]))
@@ -111,14 +117,15 @@ def raise_descriptor_limit():
 
 
 def bench_of(options):
-    preset = QUICK if options.quick else DEFAULT
+    preset = QUICK if options.quick else growth.PRESET if options.growth else DEFAULT
     rounds = options.rounds or preset["rounds"]
     proxy_cpus, load_cpus = split_processors(options)
     bench = Bench(build=os.path.abspath(options.build), proxy_cpus=proxy_cpus,
                   load_cpus=load_cpus, seconds=options.seconds or preset["seconds"],
                   warmup=options.warmup or preset["warmup"],
                   has_own_network=not options.host_network and network.can_be_fresh(),
-                  counts_syscalls=(not options.quick and not options.no_syscalls
+                  counts_syscalls=(not options.quick and not options.growth
+                                   and not options.no_syscalls
                                    and syscalls.is_possible()))
     return bench, rounds
 
@@ -126,7 +133,8 @@ def bench_of(options):
 def result_of(options, chosen, bench, rounds, wanted):
     """Measures everything and gives what result.json holds."""
     about = machine.describe(build.ROOT)
-    measured = list(wanted) + ([] if options.no_direct or options.quick else [subjects.DIRECT])
+    measured = list(wanted) + ([] if options.no_direct or options.quick or options.growth
+                              else [subjects.DIRECT])
     known = {subject.name: {"program": subject.program, "version": subject.version()}
              for subject in wanted}
     if subjects.DIRECT in measured:
@@ -144,31 +152,32 @@ def result_of(options, chosen, bench, rounds, wanted):
     }
 
 
-def write(result, folder):
+def write(result, folder, kind, drawing):
     """result.json, table.md and the plots."""
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, "result.json")
     with open(path, "w", encoding="utf-8") as file:
         json.dump(result, file, indent=1)
-    text = report.markdown(result)
+    text = kind.markdown(result)
     with open(os.path.join(folder, "table.md"), "w", encoding="utf-8") as file:
         file.write(text)
     print(text)
-    for written in [path, *plots.draw(result, folder)]:
+    for written in [path, *drawing.draw(result, folder)]:
         print(written)
 
 
-def publish(result):
-    """Puts the report into bench/README.md and the plots into bench/plots/."""
+def publish(result, kind, drawing, section):
+    """Puts the report into its section of bench/README.md and the plots into bench/plots/."""
     bench_folder = os.path.join(build.ROOT, "bench")
     plot_folder = os.path.join(bench_folder, "plots")
     os.makedirs(plot_folder, exist_ok=True)
-    drawn = [os.path.relpath(path, bench_folder) for path in plots.draw(result, plot_folder)]
+    drawn = [os.path.relpath(path, bench_folder) for path in drawing.draw(result, plot_folder)]
     readme = os.path.join(bench_folder, "README.md")
     with open(readme, encoding="utf-8") as file:
         text = file.read()
     with open(readme, "w", encoding="utf-8") as file:
-        file.write(report.replace_results(text, report.markdown(result, heading="###"), drawn))
+        file.write(report.replace_section(text, section, kind.markdown(result, heading="###"),
+                                         drawn))
 
 
 def main(arguments):
@@ -195,7 +204,10 @@ def main(arguments):
         return 3
     result = result_of(options, chosen, bench, rounds, wanted)
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    write(result, options.output or os.path.join(build.ROOT, "bench", "results", stamp))
+    folder = options.output or os.path.join(build.ROOT, "bench", "results", stamp)
+    kind, drawing, section = ((growth, growth, "growth") if options.growth
+                              else (report, plots, "results"))
+    write(result, folder, kind, drawing)
     if options.publish:
-        publish(result)
+        publish(result, kind, drawing, section)
     return 1 if result["errors"] else 0

@@ -22,10 +22,10 @@ def config(global_line="", option_line=""):
         if setup.reencrypts:
             to_server = (f" ssl verify required ca-file {setup.certificate} sni str({NAME})"
                          f" verifyhost {NAME}")
-        servers = "\n".join(f"  server s{n} 127.0.0.1:{port}{to_server}"
-                            for n, port in enumerate(setup.servers))
+        servers = "\n".join(f"  server s{n} {address}:{port}{to_server}"
+                            for n, (address, port) in enumerate(setup.servers))
         return "haproxy.cfg", f"""global
-  nbthread 1
+  nbthread {setup.scenario.workers}
   maxconn {max_sessions()}
   {global_line}
 defaults

@@ -5,7 +5,7 @@ from .setup import GROUPS
 
 def config(setup):
     return "hitch.conf", f"""frontend = "[127.0.0.1]:{setup.port}"
-backend = "[127.0.0.1]:{setup.servers[0]}"
+backend = "[127.0.0.1]:{setup.ports[0]}"
 pem-file = "{setup.certificate}"
 workers = 1
 backlog = 4096

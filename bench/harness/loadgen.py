@@ -18,6 +18,8 @@ class Backend:
         command = [os.path.join(build, "bench/load/sluice-bench-backend"),
                    "--service", spec.service, "--listeners", spec.servers,
                    "--request", spec.request_bytes, "--response", spec.response_bytes]
+        # On every loopback address, where the servers have several.
+        command += ["--listen", "0.0.0.0:0"] if spec.server_addresses > 1 else []
         command += ["--udp"] if spec.protocol == "udp" else []
         command += ["--tls", certificate] if certificate else []
         command += ["--verify"] if spec.verify else []

@@ -88,6 +88,8 @@ def measure(scenario, subject, bench):
     """The numbers of one measurement as a flat dictionary; all of them plain numbers."""
     if bench.has_own_network:
         network.enter_fresh()
+    if scenario.workers > len(bench.proxy_cpus):
+        bench = dataclasses.replace(bench, proxy_cpus=bench.proxy_cpus | bench.load_cpus)
     if scenario.measure == "memory":
         return _measure_memory(scenario, subject, bench)
     return _measure_cpu(scenario, subject, bench)

@@ -52,14 +52,14 @@ def _map(setup):
 def config(program):
     """nginx's configuration, for this program."""
     def configure(setup):
-        servers = " ".join(f"server 127.0.0.1:{port};" for port in setup.servers)
+        servers = "\n    ".join(f"server {address}:{port};" for address, port in setup.servers)
         # As large as the system lets it be: net.core.rmem_max.
         kind = "udp rcvbuf=4m" if setup.scenario.protocol == "udp" else "backlog=4096"
         tls = " ssl" if setup.terminates else ""
         return "nginx.conf", f"""daemon off;
 {stream_module(program)}
 user root;
-worker_processes 1;
+worker_processes {setup.scenario.workers};
 pid {setup.folder}/nginx.pid;
 error_log {setup.folder}/nginx.log crit;
 events {{ worker_connections {2 * max_sessions() + 100}; }}

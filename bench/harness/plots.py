@@ -12,7 +12,7 @@ QUANTILES = (("p10", 10), ("p25", 25), ("p50", 50), ("p75", 75), ("p90", 90), ("
              ("p99_9", 99.9), ("p99_99", 99.99))
 
 
-def _pyplot():
+def pyplot():
     try:
         import matplotlib
     except ImportError:
@@ -23,7 +23,7 @@ def _pyplot():
     return matplotlib.pyplot
 
 
-def _save(plot, figure, folder, name):
+def save(plot, figure, folder, name):
     path = os.path.join(folder, name)
     figure.tight_layout()
     drawing = io.StringIO()
@@ -74,7 +74,7 @@ def _cpu(plot, result, folder):
             axes.plot([scenario["target"]] * 2, [row - 0.42, row + 0.42], color="black", lw=1.2)
     axes.axvline(1, color="grey", lw=0.6, ls=":")
     axes.set_xlabel("CPU per unit of work, better peer = 1 (whiskers: rounds; black: target)")
-    return _save(plot, figure, folder, "cpu.svg")
+    return save(plot, figure, folder, "cpu.svg")
 
 
 def _memory(plot, result, folder):
@@ -91,7 +91,7 @@ def _memory(plot, result, folder):
     figure, axes = plot.subplots(figsize=(8, 1.2 + 0.25 * len(scenarios) * (len(subjects) + 1)))
     _bars(axes, list(scenarios), subjects, bytes_of)
     axes.set_xlabel("process memory per idle session, bytes")
-    return _save(plot, figure, folder, "memory.svg")
+    return save(plot, figure, folder, "memory.svg")
 
 
 def _latency(plot, result, folder):
@@ -118,12 +118,12 @@ def _latency(plot, result, folder):
         panel.set_ylabel("µs")
         panel.grid(alpha=0.3)
     panels.flat[0].legend(fontsize="small")
-    return _save(plot, figure, folder, "latency.svg")
+    return save(plot, figure, folder, "latency.svg")
 
 
 def draw(result, folder):
     """Writes what there is to draw and gives the paths."""
-    plot = _pyplot()
+    plot = pyplot()
     if plot is None:
         return []
     paths = [draw_one(plot, result, folder) for draw_one in (_cpu, _memory, _latency)]

@@ -92,17 +92,20 @@ def detail_table(result):
                    "load core %", "others %", "spread %"], rows)
 
 
-BEGIN, END = "<!-- results begin -->", "<!-- results end -->"
+def marks(section):
+    """The two lines around a section of bench/README.md that is written by bench/run."""
+    return f"<!-- {section} begin -->", f"<!-- {section} end -->"
 
 
-def replace_results(text, table, pictures):
+def replace_section(text, section, table, pictures):
     """`text` with the report and the pictures between the two marks, which must be there."""
-    before, _, rest = text.partition(BEGIN)
-    _, mark, after = rest.partition(END)
+    begin, end = marks(section)
+    before, _, rest = text.partition(begin)
+    _, mark, after = rest.partition(end)
     if not mark:
-        raise ValueError(f"no line {BEGIN} with a line {END} behind it")
+        raise ValueError(f"no line {begin} with a line {end} behind it")
     shown = "".join(f"\n![{path}]({path})\n" for path in pictures)
-    return f"{before}{BEGIN}\n{table}{shown}{mark}{after}"
+    return f"{before}{begin}\n{table}{shown}{mark}{after}"
 
 
 def markdown(result, heading="#"):

@@ -40,6 +40,8 @@ class Scenario:
     rate: float = 0                 # open loop: units a second; 0: closed loop
     servers: int = 1                # backend addresses (ports) that the proxy balances over
     reload_every: float = 0         # seconds between reloads of the proxy during a run; 0: none
+    server_addresses: int = 1       # loopback addresses of each port: so many servers
+    workers: int = 1                # of the proxy; more than it has processors: it gets all
     sources: int = 1                # loopback addresses the clients connect from
     bursts: bool = False            # all connections at once, again and again, instead of a flow
     verify: bool = False
@@ -64,7 +66,7 @@ class Scenario:
         if self.measure not in ("cpu", "memory"):
             raise ScenarioError(f"{self.name}: measure: {self.measure!r} is not known")
         for field in ("connections", "burst", "request_bytes", "response_bytes", "servers",
-                      "sources"):
+                      "server_addresses", "sources", "workers"):
             if not isinstance(getattr(self, field), int) or getattr(self, field) < 1:
                 raise ScenarioError(f"{self.name}: {field}: must be a positive whole number")
         if self.unit not in UNITS:

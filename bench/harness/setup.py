@@ -1,10 +1,10 @@
 """What the configuration of a subject is made from, and what is the same for all of them.
 
-Equal for all: one worker, one listener (TCP with a backlog of 4096), round robin over the same
-servers, no log line per session, no health checks, an hour of idle time, TCP_NODELAY (default of
-all), room for the same number of sessions. TLS: the same certificate, versions 1.2 and 1.3, session
-tickets and no other session memory; certificates of servers are verified. What is left is each
-program's own default.
+Equal for all: one worker (unless the scenario says otherwise), one listener (TCP with a backlog of
+4096), round robin over the same servers, no log line per session, no health checks, an hour of idle
+time, TCP_NODELAY (default of all), room for the same number of sessions. TLS: the same certificate,
+versions 1.2 and 1.3, session tickets and no other session memory; certificates of servers are
+verified. What is left is each program's own default.
 """
 
 import dataclasses
@@ -30,8 +30,15 @@ class Setup:
     scenario: Scenario
     folder: str             # for its files
     port: int               # where it listens, on 127.0.0.1
-    servers: list           # their ports on 127.0.0.1
+    ports: list             # of the servers
     certificate: str = ""   # with TLS: a PEM file with certificate and key, its own CA
+
+    @property
+    def servers(self):
+        """(address, port) of every server."""
+        addresses = [f"127.0.{(n + 1) // 254}.{(n + 1) % 254 or 254}"
+                     for n in range(self.scenario.server_addresses)]
+        return [(address, port) for port in self.ports for address in addresses]
 
     @property
     def terminates(self):

@@ -8,8 +8,8 @@ from .setup import IDLE_SECONDS, NOWHERE
 
 
 def _servers(setup):
-    for number, port in enumerate(setup.servers):
-        server = {"name": f"s{number}", "address": "127.0.0.1", "port": port}
+    for number, (address, port) in enumerate(setup.servers):
+        server = {"name": f"s{number}", "address": address, "port": port}
         if setup.reencrypts:
             server.update(ca_bundle="bench", server_name=NAME)
         elif setup.terminates:
@@ -22,7 +22,7 @@ def document(setup):
     frontend = {"name": "bench", "protocol": setup.scenario.protocol,
                 "listen": f"127.0.0.1:{setup.port}", "backend": "bench"}
     found = {
-        "workers": 1,
+        "workers": setup.scenario.workers,
         "log": {"level": "error", "sessions": False},
         "admin": {"socket": os.path.join(setup.folder, "admin.sock")},
         "frontends": [frontend],

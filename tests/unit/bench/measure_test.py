@@ -17,7 +17,7 @@ FORWARDER = os.path.join(support.ROOT, "tests", "unit", "bench", "forwarder.py")
 
 def forwarder(fault=""):
     def configure(setup):
-        return "forwarder.json", json.dumps({"port": setup.port, "backends": setup.servers,
+        return "forwarder.json", json.dumps({"port": setup.port, "backends": setup.ports,
                                              "fault": fault})
     return Subject("forwarder", "/usr/bin/python3", "--version", configure,
                    lambda program, file: [program, FORWARDER, file])

@@ -110,17 +110,18 @@ class ReportTest(unittest.TestCase):
         self.assertIn("| nginx | – | 0.50 |  |", text)
 
     def test_readme_gets_the_results_between_its_marks(self):
-        text = f"head\n{report.BEGIN}\nold\n{report.END}\ntail\n"
+        begin, end = report.marks("results")
+        text = f"head\n{begin}\nold\n{end}\ntail\n"
         table = report.markdown(result_with(["nginx"]), heading="###")
         self.assertTrue(table.startswith("### Benchmark"))
         self.assertIn("\n#### CPU seconds", table)
-        new = report.replace_results(text, table, ["plots/cpu.svg"])
+        new = report.replace_section(text, "results", table, ["plots/cpu.svg"])
         self.assertNotIn("old", new)
-        self.assertTrue(new.startswith(f"head\n{report.BEGIN}\n### Benchmark"))
-        self.assertTrue(new.endswith(f"![plots/cpu.svg](plots/cpu.svg)\n{report.END}\ntail\n"))
-        self.assertEqual(report.replace_results(new, table, ["plots/cpu.svg"]), new)
+        self.assertTrue(new.startswith(f"head\n{begin}\n### Benchmark"))
+        self.assertTrue(new.endswith(f"![plots/cpu.svg](plots/cpu.svg)\n{end}\ntail\n"))
+        self.assertEqual(report.replace_section(new, "results", table, ["plots/cpu.svg"]), new)
         with self.assertRaises(ValueError):
-            report.replace_results("no marks", table, [])
+            report.replace_section("no marks", "results", table, [])
 
     def test_summary_holds_the_judgement(self):
         short = result_with(["sluice", "nginx"])["summary"]
