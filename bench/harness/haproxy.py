@@ -1,6 +1,7 @@
-"""HAProxy in TCP mode."""
+"""HAProxy in TCP mode, or in HTTP mode where the scenario is."""
 
 from .certificate import NAME
+from .http import COOKIE
 from .setup import GROUPS, IDLE_SECONDS, NOWHERE, max_sessions
 
 
@@ -22,14 +23,17 @@ def config(global_line="", option_line=""):
         if setup.reencrypts:
             to_server = (f" ssl verify required ca-file {setup.certificate} sni str({NAME})"
                          f" verifyhost {NAME}")
+        is_http = setup.scenario.protocol == "http"
+        cookie = f"cookie {COOKIE} insert indirect nocache" if is_http else ""
         servers = "\n".join(f"  server s{n} {address}:{port}{to_server}"
+                            + (f" cookie s{n}" if is_http else "")
                             for n, (address, port) in enumerate(setup.servers))
         return "haproxy.cfg", f"""global
   nbthread {setup.scenario.workers}
   maxconn {max_sessions()}
   {global_line}
 defaults
-  mode tcp
+  mode {"http" if is_http else "tcp"}
   balance roundrobin
   backlog 4096
   timeout connect 5s
@@ -40,6 +44,7 @@ frontend bench
   bind 127.0.0.1:{setup.port}{listening}
   {_rules(setup)}
 backend servers
+  {cookie}
 {servers}
 backend nowhere
   server s 127.0.0.1:{NOWHERE}

@@ -21,6 +21,6 @@ log-level = 0
 
 def refuses(scenario):
     """Why it cannot serve a scenario; empty where it can."""
-    if scenario.tls != "terminate":
+    if scenario.tls != "terminate" or scenario.protocol == "http":
         return "hitch takes TLS off and nothing else"
     return "hitch knows one server" if scenario.servers > 1 else ""

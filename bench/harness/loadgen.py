@@ -50,13 +50,14 @@ class Backend:
 
 
 class Load:
-    """A load generator with its connections open, waiting for commands."""
+    """A load generator with its connections open, waiting for commands. `exchange` is the request
+    of HTTP, as bytes, and the length of its response."""
 
-    def __init__(self, build, spec, targets, cpus, folder):
+    def __init__(self, build, spec, targets, cpus, folder, exchange=None):
         command = [os.path.join(build, "bench/load/sluice-bench-load"), "--mode", spec.mode,
                    "--connections", spec.connections, "--sources", spec.sources,
-                   "--request", spec.request_bytes, "--response", spec.response_bytes,
                    "--rate", spec.rate]
+        command += self._shape(spec, exchange, folder)
         for port in targets:
             command += ["--target", f"127.0.0.1:{port}"]
         if spec.protocol == "udp":
@@ -73,6 +74,15 @@ class Load:
         except BaseException:
             self.program.close()
             raise
+
+    @staticmethod
+    def _shape(spec, exchange, folder):
+        if not exchange:
+            return ["--request", spec.request_bytes, "--response", spec.response_bytes]
+        path = os.path.join(folder, "request")
+        with open(path, "wb") as file:
+            file.write(exchange[0])
+        return ["--request-file", path, "--response", exchange[1]]
 
     @property
     def pid(self):

@@ -5,7 +5,7 @@ import dataclasses
 import tempfile
 import time
 
-from . import certificate, network, proc
+from . import certificate, http, network, proc
 from .loadgen import Backend, Load
 from .programs import ProgramError
 from .proxy import Proxy
@@ -80,7 +80,11 @@ def _stage(scenario, subject, bench):
             targets = [proxy.port]
             proxy.settle()
         idle = proc.memory(proxy.pids()) if proxy else None
-        load = stack.enter_context(Load(bench.build, scenario, targets, bench.load_cpus, folder))
+        exchange = None
+        if scenario.protocol == "http":
+            exchange = http.prepare(targets[0], has_cookie=subject != DIRECT)
+        load = stack.enter_context(Load(bench.build, scenario, targets, bench.load_cpus, folder,
+                                        exchange))
         yield backend, proxy, load, idle
 
 

@@ -17,6 +17,11 @@ def stream_module(program):
     return f"load_module {path}/ngx_stream_module.so;"
 
 
+def refuses(scenario):
+    """Why it cannot serve a scenario; empty where it can."""
+    return "nginx's stream module reads no HTTP" if scenario.protocol == "http" else ""
+
+
 def _tls(setup):
     lines = ""
     if setup.terminates:

@@ -25,8 +25,8 @@ class Scenario:
     name: str
     what: str                       # one line for the reader of the table
     mode: str                       # echo | short | download | upload
-    service: str                    # echo | sink | source | request
-    protocol: str = "tcp"           # tcp | udp (mode echo: a burst of datagrams and an answer)
+    service: str                    # echo | sink | source | request | http
+    protocol: str = "tcp"           # tcp | http (cookies find the server) | udp (mode echo: bursts)
     tls: str = "none"               # none | terminate | reencrypt | passthrough (routed by SNI)
     tls_version: str = "1.3"        # the only one that clients offer
     resumes: bool = False           # clients come back with their last session
@@ -51,12 +51,14 @@ class Scenario:
     def __post_init__(self):
         if self.mode not in ("echo", "short", "download", "upload"):
             raise ScenarioError(f"{self.name}: mode: {self.mode!r} is not known")
-        if self.service not in ("echo", "sink", "source", "request"):
+        if self.service not in ("echo", "sink", "source", "request", "http"):
             raise ScenarioError(f"{self.name}: service: {self.service!r} is not known")
-        if self.protocol not in ("tcp", "udp"):
+        if self.protocol not in ("tcp", "http", "udp"):
             raise ScenarioError(f"{self.name}: protocol: {self.protocol!r} is not known")
         if self.protocol == "udp" and (self.mode, self.service) != ("echo", "echo"):
             raise ScenarioError(f"{self.name}: protocol: udp is for mode and service echo only")
+        if (self.protocol == "http") != (self.service == "http"):
+            raise ScenarioError(f"{self.name}: protocol and service: http goes with http")
         if self.tls not in ("none", "terminate", "reencrypt", "passthrough"):
             raise ScenarioError(f"{self.name}: tls: {self.tls!r} is not known")
         if self.tls_version not in ("1.2", "1.3"):

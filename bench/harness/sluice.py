@@ -4,6 +4,7 @@ import json
 import os
 
 from .certificate import NAME
+from .http import COOKIE
 from .setup import IDLE_SECONDS, NOWHERE
 
 
@@ -31,6 +32,8 @@ def document(setup):
                       "udp": {"idle": f"{IDLE_SECONDS}s"},
                       "servers": list(_servers(setup))}],
     }
+    if setup.scenario.protocol == "http":
+        found["backends"][0]["persistence"] = {"cookie": {"name": COOKIE}}
     if setup.routes:
         frontend.update(backend="nowhere", routes=[{"sni": NAME, "backend": "bench"}])
         found["backends"].append({

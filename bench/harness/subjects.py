@@ -55,6 +55,8 @@ def _haproxy_refuses(scenario):
 def _splice_refuses(scenario):
     if scenario.tls in ("terminate", "reencrypt"):
         return "HAProxy does not splice what it decrypts"
+    if scenario.protocol == "http":
+        return "messages this small are not spliced"
     return _haproxy_refuses(scenario)
 
 
@@ -66,7 +68,8 @@ def of_sluice(program):
 def of_nginx(program="/usr/sbin/nginx"):
     return Subject("nginx", program, "-v", nginx.config(program),
                    lambda program, file: [program, "-p", os.path.dirname(file), "-c", file,
-                                          "-e", os.path.join(os.path.dirname(file), "nginx.log")])
+                                          "-e", os.path.join(os.path.dirname(file), "nginx.log")],
+                   refuses=nginx.refuses)
 
 
 # A master that starts a new worker and tells the old one to end with its sessions.

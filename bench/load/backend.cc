@@ -1,7 +1,10 @@
 #include "backend.h"
 
+#include <algorithm>
+
 #include "backend_connection.h"
 #include "datagram_server.h"
+#include "pattern.h"
 
 namespace sluice::bench {
 
@@ -39,6 +42,15 @@ class StopFlag final : public Pollable {
   bool is_set_ = false;
 };
 
+// At most Pattern::kPiece of body.
+std::string make_http_response(std::uint64_t body_bytes) {
+  const std::size_t size = std::min<std::size_t>(body_bytes, Pattern::kPiece);
+  std::string text =
+      "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(size) +
+      "\r\n\r\n";
+  return text.append(pattern().at(0), size);
+}
+
 }  // namespace
 
 Backend::Backend(const BackendOptions& options, Poller poller)
@@ -50,6 +62,9 @@ Result<std::unique_ptr<Backend>> Backend::create(const BackendOptions& options) 
   Result<Poller> poller = Poller::create();
   if (!poller) return tl::unexpected(poller.error());
   std::unique_ptr<Backend> backend(new Backend(options, std::move(*poller)));
+  if (options.service == Service::kHttp) {
+    backend->http_response_ = make_http_response(options.response_bytes);
+  }
   if (!options.tls_file.empty()) {
     Result<std::unique_ptr<TlsContext>> tls = TlsContext::server(options.tls_file);
     if (!tls) return tl::unexpected(tls.error());

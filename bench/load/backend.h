@@ -4,6 +4,7 @@
 //   echo      sends back what it receives
 //   sink      receives and throws away
 //   source    sends the pattern until the other side closes
+//   http      answers each request without a body with `response_bytes` of the pattern
 //   request   answers each `request_bytes` received with `response_bytes` of the pattern
 // It reads without copying (MSG_TRUNC) where nobody looks at the bytes, so that it costs the
 // machine less than the proxy does.
@@ -20,7 +21,7 @@
 
 namespace sluice::bench {
 
-enum class Service { kEcho, kSink, kSource, kRequest };
+enum class Service { kEcho, kSink, kSource, kRequest, kHttp };
 
 struct BackendOptions {
   Service service = Service::kEcho;
@@ -75,6 +76,7 @@ class Backend {
   Poller poller_;
   BackendTotals totals_;
   std::unique_ptr<TlsContext> tls_;
+  std::string http_response_;
   TlsMemory memory_;
   std::vector<std::uint16_t> ports_;
   std::vector<std::unique_ptr<BackendListener>> listeners_;

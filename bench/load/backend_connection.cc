@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <string_view>
 
 #include "pattern.h"
 
@@ -71,7 +72,8 @@ BackendConnection::Outcome BackendConnection::receive_echo() {
 
 BackendConnection::Outcome BackendConnection::receive_and_discard() {
   const BackendOptions& options = backend_.options_;
-  const Reading reading = options.is_verifying ? Reading::kKeep : Reading::kDrop;
+  const bool is_looking = options.is_verifying || options.service == Service::kHttp;
+  const Reading reading = is_looking ? Reading::kKeep : Reading::kDrop;
   const ssize_t result = channel_->receive(scratch().data(), scratch().size(), reading);
   if (result <= 0) return result < 0 && would_block() ? Outcome::kContinue : ended(result);
   const auto size = static_cast<std::uint64_t>(result);
@@ -82,8 +84,7 @@ BackendConnection::Outcome BackendConnection::receive_and_discard() {
   received_ += size;
   if (options.service == Service::kSink) return Outcome::kContinue;
 
-  const std::uint64_t answered = (received_ - size) / options.request_bytes;
-  owed_ += (received_ / options.request_bytes - answered) * options.response_bytes;
+  owed_ += requests_in(scratch().data(), size) * response_size();
   return owed_ > 0 ? flush() : Outcome::kContinue;
 }
 
@@ -99,14 +100,38 @@ BackendConnection::Outcome BackendConnection::flush() {
   return held_.empty() ? Outcome::kContinue : Outcome::kBlocked;
 }
 
+// How many requests end in the piece that was just received.
+std::uint64_t BackendConnection::requests_in(const char* bytes, std::uint64_t size) {
+  const std::uint64_t request_bytes = backend_.options_.request_bytes;
+  if (backend_.options_.service != Service::kHttp) {
+    return received_ / request_bytes - (received_ - size) / request_bytes;
+  }
+  constexpr std::string_view kEnd = "\r\n\r\n";
+  std::uint64_t requests = 0;
+  for (const char byte : std::string_view(bytes, size)) {
+    end_matched_ = byte == kEnd[end_matched_] ? end_matched_ + 1 : (byte == kEnd[0] ? 1 : 0);
+    if (end_matched_ < kEnd.size()) continue;
+    end_matched_ = 0;
+    ++requests;
+  }
+  return requests;
+}
+
+std::uint64_t BackendConnection::response_size() const {
+  const bool is_http = backend_.options_.service == Service::kHttp;
+  return is_http ? backend_.http_response_.size() : backend_.options_.response_bytes;
+}
+
 // Responses start at the pattern's first byte, so that a client can check each of them.
 BackendConnection::Outcome BackendConnection::send_pattern(std::uint64_t limit) {
   const BackendOptions& options = backend_.options_;
-  const bool is_response = options.service == Service::kRequest;
-  const std::uint64_t position = is_response ? sent_ % options.response_bytes : sent_;
-  const std::uint64_t left = is_response ? options.response_bytes - position : limit;
+  const bool is_http = options.service == Service::kHttp;
+  const bool is_response = is_http || options.service == Service::kRequest;
+  const std::uint64_t position = is_response ? sent_ % response_size() : sent_;
+  const std::uint64_t left = is_response ? response_size() - position : limit;
+  const char* from = is_http ? backend_.http_response_.data() + position : pattern().at(position);
   const std::size_t size = std::min({limit, left, std::uint64_t{Pattern::kPiece}});
-  const ssize_t sent = channel_->send(pattern().at(position), size);
+  const ssize_t sent = channel_->send(from, size);
   if (sent < 0) return would_block() ? Outcome::kBlocked : ended(sent);
   sent_ += static_cast<std::uint64_t>(sent);
   if (is_response) owed_ -= static_cast<std::uint64_t>(sent);

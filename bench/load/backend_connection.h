@@ -27,6 +27,8 @@ class BackendConnection final : public Pollable {
   [[nodiscard]] Outcome receive_echo();
   [[nodiscard]] Outcome receive_and_discard();
   [[nodiscard]] Outcome send_pattern(std::uint64_t limit);
+  [[nodiscard]] std::uint64_t requests_in(const char* bytes, std::uint64_t size);
+  [[nodiscard]] std::uint64_t response_size() const;
   [[nodiscard]] Outcome flush();
   [[nodiscard]] Outcome ended(ssize_t result);
   void wait_for(std::uint32_t events);
@@ -37,6 +39,7 @@ class BackendConnection final : public Pollable {
   std::string held_;            ///< echo: bytes received and not yet sent
   std::uint64_t owed_ = 0;      ///< request: bytes of responses still to send
   std::uint64_t sent_ = 0;      ///< source, request: bytes so far
+  unsigned end_matched_ = 0;    ///< http: bytes of a head's end that were the last
   std::uint64_t received_ = 0;  ///< sink, request: bytes so far
 };
 

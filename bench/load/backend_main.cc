@@ -44,10 +44,11 @@ int run_program(int argc, char** argv) {
   const std::map<std::string, Service> services{{"echo", Service::kEcho},
                                                 {"sink", Service::kSink},
                                                 {"source", Service::kSource},
-                                                {"request", Service::kRequest}};
+                                                {"request", Service::kRequest},
+                                                {"http", Service::kHttp}};
   BackendOptions options;
   CLI::App app("Echo, sink, source and request servers for the benchmarks");
-  app.add_option("--service", options.service, "echo, sink, source or request")
+  app.add_option("--service", options.service, "echo, sink, source, request or http")
       ->transform(CLI::CheckedTransformer(services));
   app.add_option("--listen", options.listen, "ADDRESS:PORT; port 0 is chosen by the kernel");
   app.add_option("--listeners", options.listeners, "number of listening ports")

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "channel.h"
 #include "tally.h"
@@ -13,6 +14,7 @@ struct ExchangeShape {
   std::uint64_t request_bytes = 64;
   std::uint64_t response_bytes = 64;
   bool is_verifying = false;  ///< compare each response with the pattern
+  std::string request;        ///< HTTP: what is sent, of `request_bytes`; empty: the pattern
 };
 
 /// Sends and receives as far as the socket allows at each call, so that a large message cannot
@@ -29,6 +31,7 @@ class Exchange {
  private:
   [[nodiscard]] Progress send_rest(Channel& channel);
   [[nodiscard]] Progress receive_rest(Channel& channel);
+  [[nodiscard]] bool is_expected(const char* bytes, std::size_t size) const;
 
   const ExchangeShape& shape_;
   Tally& tally_;

@@ -11,13 +11,16 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cstdio>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "datagram_load.h"
 #include "exchange_load.h"
 #include "options.h"
+#include "pattern.h"
 #include "runner.h"
 #include "stream_load.h"
 
@@ -152,15 +155,31 @@ void add_tls_options(CLI::App& app, TlsClientOptions& tls) {
   app.add_flag("--tls-resume", tls.is_resuming, "each connection with the session before it");
 }
 
+// The request of a file takes the place of the pattern.
+Result<void> read_request(const std::string& path, ExchangeShape& shape) {
+  if (path.empty()) return {};
+  std::ifstream file(path, std::ios::binary);
+  shape.request.assign(std::istreambuf_iterator<char>(file), {});
+  if (!file || shape.request.empty() || shape.request.size() > Pattern::kPiece) {
+    return sluice::fail(path + ": cannot be read, or is empty or too large", ExitCode::kUsage);
+  }
+  shape.request_bytes = shape.request.size();
+  return {};
+}
+
 int run_program(int argc, char** argv) {
   LoadOptions options;
   CLI::App app("Load generator of the benchmarks");
   add_options(app, options);
   add_tls_options(app, options.tls);
+  std::string request_file;
+  app.add_option("--request-file", request_file, "HTTP: a request; --response counts head and body")
+      ->check(CLI::ExistingFile);
   CLI11_PARSE(app, argc, argv);
   // The default slack of 50 us would delay every intended time of the open loop.
   prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
-  const Result<void> outcome = obey(options);
+  Result<void> outcome = read_request(request_file, options.shape);
+  if (outcome) outcome = obey(options);
   if (outcome) return 0;
   std::cerr << "sluice-bench-load: " << outcome.error().text << '\n';
   return static_cast<int>(outcome.error().exit_code);

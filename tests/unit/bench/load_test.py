@@ -7,7 +7,7 @@ import time
 import unittest
 
 import support
-from harness import certificate
+from harness import certificate, http
 from harness.loadgen import Backend, Load
 from harness.programs import ProgramError
 
@@ -174,6 +174,39 @@ class LoadTest(unittest.TestCase):
             with self.load(short, backend.ports) as load:
                 with self.assertRaisesRegex(ProgramError, "'handshake': 1"):
                     load.once()
+
+    def test_http_requests_are_counted_by_their_ends(self):
+        scenario = support.scenario(protocol="http", service="http", connections=5,
+                                    response_bytes=3000)
+        with self.backend(scenario) as backend:
+            exchange = http.prepare(backend.ports[0], has_cookie=False)
+            with Load(support.BUILD, scenario, backend.ports, support.CPUS, self.folder,
+                      exchange) as load:
+                once = load.once()
+        self.assertEqual(once["units"], 5)
+        self.assertEqual(once["bytes_sent"], 5 * len(http.request()))
+        self.assertEqual(once["bytes_received"], 5 * exchange[1])
+        self.assertGreater(exchange[1], 3000)
+
+    def test_http_answer_that_is_no_success_fails_the_run(self):
+        refusal = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+
+        def serve(client):
+            client.recv(65536)
+            client.sendall(refusal)
+            client.recv(1)
+
+        scenario = support.scenario(protocol="http", service="http")
+        with support.MisbehavingServer(serve) as server:
+            with Load(support.BUILD, scenario, [server.port], support.CPUS, self.folder,
+                      (http.request(), len(refusal))) as load:
+                with self.assertRaisesRegex(ProgramError, "'corrupt': 1"):
+                    load.once()
+
+    def test_proxy_that_sets_no_cookie_is_not_measured(self):
+        with self.backend(support.scenario(protocol="http", service="http")) as backend:
+            with self.assertRaisesRegex(ProgramError, "no cookie was set"):
+                http.prepare(backend.ports[0], has_cookie=True)
 
     def test_corrupt_answer_fails_the_run(self):
         def serve(client):

@@ -43,6 +43,15 @@ class SubjectTest(unittest.TestCase):
         self.assertEqual(hitch.refuses(support.scenario(tls="terminate")), "")
         self.assertEqual(splice.refuses(support.scenario()), "")
         self.assertNotEqual(splice.refuses(support.scenario(tls="terminate")), "")
+        web = support.scenario(protocol="http", service="http")
+        self.assertIn("reads no HTTP", subjects.of_nginx().refuses(web))
+        self.assertEqual(subjects.of_haproxy().refuses(web), "")
+
+    def test_cookies_have_one_name(self):
+        setup = Setup(support.scenario(protocol="http", service="http"), "/run/x", 81, [90])
+        document = sluice.document(setup)
+        self.assertEqual(document["backends"][0]["persistence"], {"cookie": {"name": "LBSRV"}})
+        self.assertIn("cookie LBSRV insert", subjects.of_haproxy().configure(setup)[1])
 
     def test_peers_that_are_installed_take_their_configurations(self):
         kinds = {(each.protocol, each.tls): each for each in scenario.load_all().values()}
