@@ -4,7 +4,8 @@ The time of a reload is that of POST /v1/reload, which answers when every worker
 table. Every second reload brings the file of the one before the last back; between them one server
 in ten has another weight. The client is an open loop through the same proxy (latency counts from
 the intended time), so its largest latency is the longest time that a worker, or the machine, did
-not serve.
+not serve. What a reload alone costs a worker shows in reloads without a client: the CPU time of
+every worker's thread, which no other program on the machine can lengthen.
 """
 
 import argparse
@@ -29,6 +30,8 @@ from .setup import Setup
 
 BACKEND_SIZE = 100  # servers
 START_TIMEOUT = 30  # seconds
+QUIET_RELOADS = 10  # an even number
+WORKER_NAME = "worker"
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -134,10 +137,37 @@ def measure(options, program):
         with Backend(options.build, scenario, cpus, folder) as backend:
             subject = Reloaded(program, options.servers, backend.ports[0], cpus, folder)
             try:
+                costs = _worker_costs(subject, QUIET_RELOADS)
                 with Load(options.build, scenario, [subject.port], cpus, folder) as load:
-                    return _with_client(options, subject, load)
+                    found = _with_client(options, subject, load)
+                return {**found, "worker_cpu_us": {"median": statistics.median(costs) * 1e6,
+                                                   "most": max(costs) * 1e6}}
             finally:
                 subject.close()
+
+
+def worker_seconds(pid):
+    """CPU seconds of every thread of workers (proc(5), schedstat)."""
+    found = {}
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/comm", encoding="utf-8") as comm:
+            name = comm.read().strip()
+        if WORKER_NAME in name:
+            with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as schedstat:
+                found[thread] = int(schedstat.read().split()[0]) / 1e9
+    return found
+
+
+def _worker_costs(subject, count):
+    """Seconds that the busiest worker spent on each of so many reloads without any client."""
+    costs = []
+    for number in range(count):
+        before = worker_seconds(subject.program.pid)
+        subject.reload(1 - number % 2)
+        time.sleep(0.1)  # the old table goes back to the control thread within it
+        after = worker_seconds(subject.program.pid)
+        costs.append(max(after[thread] - before[thread] for thread in before))
+    return costs
 
 
 def _with_client(options, subject, load):
