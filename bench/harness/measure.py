@@ -82,7 +82,8 @@ def _stage(scenario, subject, bench):
         idle = proc.memory(proxy.pids()) if proxy else None
         exchange = None
         if scenario.protocol == "http":
-            exchange = http.prepare(targets[0], has_cookie=subject != DIRECT)
+            exchange = http.prepare(targets[0], has_cookie=subject != DIRECT
+                                    and subject.binds_clients)
         load = stack.enter_context(Load(bench.build, scenario, targets, bench.load_cpus, folder,
                                         exchange))
         yield backend, proxy, load, idle

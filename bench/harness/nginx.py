@@ -1,4 +1,4 @@
-"""nginx's stream module."""
+"""nginx's stream module; for HTTP its http module, which binds no clients to servers."""
 
 import re
 import subprocess
@@ -15,11 +15,6 @@ def stream_module(program):
     folder = re.search(r"--modules-path=(\S+)", done.stderr)
     path = folder.group(1) if folder else "/usr/lib/nginx/modules"
     return f"load_module {path}/ngx_stream_module.so;"
-
-
-def refuses(scenario):
-    """Why it cannot serve a scenario; empty where it can."""
-    return "nginx's stream module reads no HTTP" if scenario.protocol == "http" else ""
 
 
 def _tls(setup):
@@ -54,21 +49,34 @@ def _map(setup):
   map $ssl_preread_server_name $by_name {{ {NAME} bench; default nowhere; }}"""
 
 
-def config(program):
-    """nginx's configuration, for this program."""
-    def configure(setup):
-        servers = "\n    ".join(f"server {address}:{port};" for address, port in setup.servers)
-        # As large as the system lets it be: net.core.rmem_max.
-        kind = "udp rcvbuf=4m" if setup.scenario.protocol == "udp" else "backlog=4096"
-        tls = " ssl" if setup.terminates else ""
-        return "nginx.conf", f"""daemon off;
-{stream_module(program)}
-user root;
-worker_processes {setup.scenario.workers};
-pid {setup.folder}/nginx.pid;
-error_log {setup.folder}/nginx.log crit;
-events {{ worker_connections {2 * max_sessions() + 100}; }}
-stream {{
+def _http(setup, servers):
+    """Connections to servers are kept, which nginx 1.22 does only if told."""
+    return f"""http {{
+  access_log off;
+  keepalive_requests 1000000000;
+  keepalive_timeout {IDLE_SECONDS}s;
+  upstream bench {{
+    {servers}
+    keepalive {setup.scenario.connections};
+    keepalive_requests 1000000000;
+  }}
+  server {{
+    listen 127.0.0.1:{setup.port} backlog=4096;
+    location / {{
+      proxy_pass http://bench;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+    }}
+  }}
+}}
+"""
+
+
+def _stream(setup, servers):
+    # As large as the system lets it be: net.core.rmem_max.
+    kind = "udp rcvbuf=4m" if setup.scenario.protocol == "udp" else "backlog=4096"
+    tls = " ssl" if setup.terminates else ""
+    return f"""stream {{
   access_log off;
   upstream bench {{ {servers} }}{_map(setup)}
   server {{
@@ -80,4 +88,19 @@ stream {{
   }}
 }}
 """
+
+
+def config(program):
+    """nginx's configuration, for this program."""
+    def configure(setup):
+        servers = "\n    ".join(f"server {address}:{port};" for address, port in setup.servers)
+        body = _http if setup.scenario.protocol == "http" else _stream
+        return "nginx.conf", f"""daemon off;
+{stream_module(program)}
+user root;
+worker_processes {setup.scenario.workers};
+pid {setup.folder}/nginx.pid;
+error_log {setup.folder}/nginx.log crit;
+events {{ worker_connections {2 * max_sessions() + 100}; }}
+""" + body(setup, servers)
     return configure

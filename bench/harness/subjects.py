@@ -29,6 +29,7 @@ class Subject:
     command: typing.Callable
     is_peer: bool = True
     refuses: typing.Callable = _refuses_nothing
+    binds_clients: bool = True  # http: by a cookie that it sets
     reload_signal: int = signal.SIGHUP
     reload_command: typing.Optional[typing.Callable] = None
 
@@ -69,7 +70,7 @@ def of_nginx(program="/usr/sbin/nginx"):
     return Subject("nginx", program, "-v", nginx.config(program),
                    lambda program, file: [program, "-p", os.path.dirname(file), "-c", file,
                                           "-e", os.path.join(os.path.dirname(file), "nginx.log")],
-                   refuses=nginx.refuses)
+                   binds_clients=False)
 
 
 # A master that starts a new worker and tells the old one to end with its sessions.
