@@ -13,7 +13,7 @@ from .measure import Bench
 from .scenario import ScenarioError, load_all
 
 DEFAULT = {"rounds": 3, "seconds": 2.0, "warmup": 0.5}
-QUICK = {"rounds": 3, "seconds": 0.8, "warmup": 0.25}
+QUICK = {"rounds": 3, "seconds": 0.6, "warmup": 0.2}
 FORMAT = 1
 
 
