@@ -75,8 +75,11 @@ int on_ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_C
       static_cast<TicketKeys*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), index_of_keys()));
   if (keys == nullptr) return kFailed;
   keys->advance(base::Clock::now());
-  return is_sealing != 0 ? seal(keys->current(), name, iv, cipher, mac)
-                         : open(*keys, name, iv, cipher, mac);
+  if (is_sealing != 0) return seal(keys->current(), name, iv, cipher, mac);
+  const int opened = open(*keys, name, iv, cipher, mac);
+  // A client of TLS 1.3 uses a ticket once (RFC 8446 appendix C.4), so it needs another one.
+  const bool is_single = SSL_version(ssl) == TLS1_3_VERSION;
+  return opened == kGood && is_single ? kGoodButRenew : opened;
 }
 
 // --- The mark of the full handshake ---

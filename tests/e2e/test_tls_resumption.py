@@ -59,6 +59,17 @@ def test_resumed(offload, authority, version, ways):
         assert resumed
 
 
+def test_each_use_of_a_ticket_brings_another(offload, authority):
+    """Clients use those of 1.3 once: without the next one every second session would begin anew."""
+    _, address = offload()
+    context = tls.client_context(authority, tls.TLS13)
+    _, session = visit(address, context)
+    for _ in range(3):
+        resumed, following = visit(address, context, session)
+        assert resumed and following != session
+        session = following
+
+
 @VERSIONS
 def test_a_reload_does_not_end_sessions(offload, authority, version):
     proxy, address = offload()
