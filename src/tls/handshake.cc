@@ -96,10 +96,20 @@ struct Handshake::Callbacks {
   static void on_message(int is_written, int /*version*/, int content_type, const void* bytes,
                          std::size_t size, SSL* ssl, void* /*argument*/) noexcept {
     Handshake* const self = owner(ssl);
-    if (content_type != SSL3_RT_HEADER || size == 0 || self == nullptr) return;
+    if (size == 0 || self == nullptr) return;
+    const auto first = *static_cast<const std::uint8_t*>(bytes);
+    if (content_type == SSL3_RT_HANDSHAKE && first == SSL3_MT_FINISHED) listen_for_secrets(*ssl);
+    if (content_type != SSL3_RT_HEADER) return;
     SessionSecrets& secrets = self->secrets_;
-    self->note_record(is_written != 0 ? secrets.transmit : secrets.receive,
-                      *static_cast<const std::uint8_t*>(bytes));
+    self->note_record(is_written != 0 ? secrets.transmit : secrets.receive, first);
+  }
+
+  /// OpenSSL spells each secret with a printf for every byte, of which we want two out of five: the
+  /// one that each Finished of TLS 1.3 leads to. So the context has the callback only then, which
+  /// is within one call of SSL_do_handshake().
+  static void listen_for_secrets(SSL& ssl) noexcept {
+    if (SSL_version(&ssl) != TLS1_3_VERSION) return;
+    SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(&ssl), &Callbacks::on_key_log);
   }
 
   /// A line is LABEL, the client's random, the secret, the last two in hex (NSS Key Log Format).
@@ -110,7 +120,8 @@ struct Handshake::Callbacks {
     const std::size_t first = text.find(' ');
     const std::size_t last = text.rfind(' ');
     if (first == std::string_view::npos || first == last) return;
-    self->note_secret(text.substr(0, first), text.substr(last + 1));
+    if (!self->note_secret(text.substr(0, first), text.substr(last + 1))) return;
+    SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(ssl), nullptr);
   }
 };
 
@@ -131,7 +142,6 @@ Handshake::Handshake(Ssl ssl) : ssl_(std::move(ssl)) {
 Handshake::~Handshake() = default;
 
 void Handshake::prepare(SSL_CTX& context) noexcept {
-  SSL_CTX_set_keylog_callback(&context, &Callbacks::on_key_log);
   SSL_CTX_set_msg_callback(&context, &Callbacks::on_message);
 }
 
@@ -266,11 +276,12 @@ void Handshake::note_record(DirectionSecret& direction, std::uint8_t type) noexc
   }
 }
 
-void Handshake::note_secret(std::string_view label, std::string_view hex) noexcept {
+bool Handshake::note_secret(std::string_view label, std::string_view hex) noexcept {
   constexpr std::string_view kEnd = "_TRAFFIC_SECRET_";
   const bool is_client = label.starts_with("CLIENT");
   // CLIENT_TRAFFIC_SECRET_0 and SERVER_TRAFFIC_SECRET_N, not CLIENT_HANDSHAKE_TRAFFIC_SECRET.
-  if (label.substr(std::min<std::size_t>(label.size(), 6)).substr(0, kEnd.size()) != kEnd) return;
+  if (label.substr(std::min<std::size_t>(label.size(), 6)).substr(0, kEnd.size()) != kEnd)
+    return false;
   const bool is_ours = is_client == (role_ == Role::kClient);
   DirectionSecret& direction = is_ours ? secrets_.transmit : secrets_.receive;
   direction.sequence = 0;
@@ -279,6 +290,7 @@ void Handshake::note_secret(std::string_view label, std::string_view hex) noexce
     const int value = hex_digit(hex[2 * i]) << 4 | hex_digit(hex[2 * i + 1]);
     direction.traffic_secret[i] = static_cast<std::uint8_t>(value);
   }
+  return true;
 }
 
 }  // namespace sluice::tls

@@ -102,7 +102,8 @@ class Handshake {
   void take_randoms();
   void take_negotiated();
   void note_record(DirectionSecret& direction, std::uint8_t type) noexcept;
-  void note_secret(std::string_view label, std::string_view hex) noexcept;
+  /// Whether it is one of those that data is protected with.
+  bool note_secret(std::string_view label, std::string_view hex) noexcept;
 
   Ssl ssl_;
   Role role_ = Role::kServer;
