@@ -11,6 +11,14 @@ using tls::Control;
 using wire::Alert;
 using wire::RecordType;
 
+namespace {
+
+/// A server sends its tickets before anything else, but for what it says before it has our
+/// Finished. One that has sent data so many times sends none.
+constexpr std::uint8_t kPatience = 4;
+
+}  // namespace
+
 std::unique_ptr<SecureLeg> SecureLeg::make(const tls::SessionSecrets& secrets) {
   std::unique_ptr<SecureLeg> leg(new SecureLeg(secrets));
   if (!tls::derive_keys(secrets, leg->keys_)) return nullptr;
@@ -34,6 +42,7 @@ SecureLeg::Result SecureLeg::open_some(tls::Aead& aead, RecordBuffer& buffer,
     const std::uint32_t pieces = buffer.pieces.count;
     const auto opened = opener_.open(aead, keys_.receive, buffer.all().first(buffer.end),
                                      buffer.begin, buffer.pieces);
+    if (buffer.pieces.count != pieces) note_data();
     // No data may come inside a message (RFC 8446 section 5.1).
     if (buffer.pieces.count != pieces && !control_.is_between_messages()) {
       owe_alert(Alert::kUnexpectedMessage);
@@ -52,8 +61,18 @@ SecureLeg::Result SecureLeg::open_some(tls::Aead& aead, RecordBuffer& buffer,
     }
     const auto decision = control_.on_record(opened.type, opened.body, now);
     if (decision.action == Control::Action::kEnd) return {Opened::kEnded, 0};
+    if (!decision.ticket.empty()) read_ticket(aead, decision.ticket);
     if (!follow(decision)) return {Opened::kFailed, 0};
   }
+}
+
+void SecureLeg::read_ticket(tls::Aead& aead, std::span<const std::byte> message) noexcept {
+  if (tickets_) tickets_->read(aead, message);
+  tickets_.reset();
+}
+
+void SecureLeg::note_data() noexcept {
+  if (tickets_ && ++data_before_ticket_ >= kPatience) tickets_.reset();
 }
 
 /// False: the connection is over.

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "base/clock.h"
 #include "proxy/record_buffers.h"
@@ -17,6 +18,7 @@
 #include "tls/key_schedule.h"
 #include "tls/record_stream.h"
 #include "tls/secrets.h"
+#include "tls/ticket_reader.h"
 
 namespace sluice::proxy {
 
@@ -26,6 +28,11 @@ class SecureLeg {
  public:
   /// Null: OpenSSL could not derive the keys.
   [[nodiscard]] static std::unique_ptr<SecureLeg> make(const tls::SessionSecrets& secrets);
+
+  /// Whom the first session ticket is for; null: nobody wants one.
+  void read_tickets_with(std::unique_ptr<tls::TicketReader> reader) noexcept {
+    tickets_ = std::move(reader);
+  }
 
   enum class Opened : std::uint8_t {
     kNeedsMore,  ///< no whole record is left
@@ -71,6 +78,8 @@ class SecureLeg {
 
   Result open_some(tls::Aead& aead, RecordBuffer& buffer, base::TimePoint now) noexcept;
   bool follow(const tls::Control::Decision& decision) noexcept;
+  void read_ticket(tls::Aead& aead, std::span<const std::byte> message) noexcept;
+  void note_data() noexcept;
   bool add_record(tls::Aead& aead, wire::RecordType type, std::span<const std::byte> body,
                   RecordBuffer& out) noexcept;
   bool update_key(tls::Aead& aead, RecordBuffer& out) noexcept;
@@ -79,6 +88,8 @@ class SecureLeg {
   tls::SessionKeys keys_;
   tls::RecordOpener opener_;
   tls::Control control_;
+  std::unique_ptr<tls::TicketReader> tickets_;  ///< until the first has come
+  std::uint8_t data_before_ticket_ = 0;
   std::uint16_t max_fragment_;
   std::uint32_t key_updates_ = 0;
   wire::Alert alert_ = wire::Alert::kCloseNotify;

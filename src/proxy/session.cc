@@ -74,6 +74,11 @@ Session::Session(SessionContext& context, std::uint64_t id, sys::Fd client, Tabl
 Session::~Session() {
   SLUICE_ASSERT(state_ == State::kEnded);
   SLUICE_ASSERT(is_quiet());
+  // What still waits for tickets is counted by a context of the table.
+  downstream_.reset();
+  upstream_.reset();
+  tls_.reset();
+  findings_.reset();
   context_.pins.session_ended(pin_);
 }
 

@@ -22,6 +22,7 @@ std::unique_ptr<SecureLeg> SessionTls::take_leg(TlsLeg* found) {
   if (found == nullptr) return nullptr;
   auto leg = SecureLeg::make(found->secrets);
   found->secrets = tls::SessionSecrets();
+  if (leg != nullptr) leg->read_tickets_with(std::move(found->tickets));
   is_broken_ = is_broken_ || leg == nullptr;
   return leg;
 }

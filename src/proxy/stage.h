@@ -30,6 +30,7 @@
 #include "sluice/address.h"
 #include "tls/handshake.h"
 #include "tls/secrets.h"
+#include "tls/ticket_reader.h"
 
 namespace sluice::proxy {
 
@@ -41,6 +42,7 @@ struct RelayContext;
 struct TlsLeg {
   tls::SessionSecrets secrets;
   tls::Negotiated negotiated;
+  std::unique_ptr<tls::TicketReader> tickets;  ///< of a server that may send some
 };
 
 /// What the stages of one session have found out, and bytes they have read and not used.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "proxy/relay.h"
+#include "tls/server_context.h"
 #include "tls/server_names.h"
 
 namespace sluice::proxy {
@@ -86,7 +87,8 @@ TlsStage::Sent TlsStage::send_output() noexcept {
 
 void TlsStage::conclude() noexcept {
   Findings& findings = seat_.findings;
-  auto leg = std::make_unique<TlsLeg>(TlsLeg{handshake_.secrets(), handshake_.negotiated()});
+  auto leg =
+      std::make_unique<TlsLeg>(TlsLeg{handshake_.secrets(), handshake_.negotiated(), nullptr});
   const auto rest = handshake_.leftover();
   if (with_ == Side::kClient) {
     findings.server_name = tls::normal_name(leg->negotiated.server_name);
@@ -94,6 +96,7 @@ void TlsStage::conclude() noexcept {
     findings.client_tls = std::move(leg);
   } else {
     findings.from_server.assign(rest.begin(), rest.end());
+    leg->tickets = tls::ServerContext::ticket_reader(handshake_);
     findings.server_tls = std::move(leg);
   }
   finish();

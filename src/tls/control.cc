@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace sluice::tls {
 namespace {
@@ -16,7 +17,7 @@ constexpr std::uint8_t kWarning = 1;
 constexpr std::uint8_t kFatal = 2;
 
 Decision refuse(Alert alert) noexcept {
-  return {Action::kRefuse, alert};
+  return {Action::kRefuse, alert, {}};
 }
 
 }  // namespace
@@ -35,11 +36,11 @@ Decision Control::on_alert(std::span<const std::byte> body) noexcept {
   if (body.size() != 2) return refuse(Alert::kDecodeError);
   const auto level = std::to_integer<std::uint8_t>(body[0]);
   const auto alert = static_cast<Alert>(body[1]);
-  if (alert == Alert::kCloseNotify) return {Action::kEnd, alert};
+  if (alert == Alert::kCloseNotify) return {Action::kEnd, alert, {}};
   // TLS 1.3 has no warnings but these two, whatever the level says (RFC 8446 section 6).
   const bool is_warning =
       version_ == Version::kTls13 ? alert == Alert::kUserCanceled : level == kWarning;
-  return is_warning ? warn({}) : Decision{Action::kAbort, alert};
+  return is_warning ? warn({}) : Decision{Action::kAbort, alert, {}};
 }
 
 Decision Control::warn(Decision decision) noexcept {
@@ -53,7 +54,9 @@ std::size_t Control::body_length() const noexcept {
 
 Decision Control::on_handshake(std::span<const std::byte> body, base::TimePoint now) noexcept {
   Decision result;
+  std::span<const std::byte> message;  // from its first byte to the record's end; empty: split
   while (!body.empty() && result.action != Action::kRefuse) {
+    if (header_bytes_ == 0) message = body;
     if (header_bytes_ < header_.size()) {
       header_[header_bytes_++] = body.front();
       body = body.subspan(1);
@@ -70,7 +73,11 @@ Decision Control::on_handshake(std::span<const std::byte> body, base::TimePoint 
     const std::size_t count = std::min<std::size_t>(body_left_, body.size());
     body = body.subspan(count);
     body_left_ -= static_cast<std::uint32_t>(count);
-    if (body_left_ == 0) result = on_message_end();
+    if (body_left_ > 0) continue;
+    const auto ticket = std::exchange(result.ticket, {});
+    const std::size_t size = message.size() - body.size();
+    result = on_message_end(message.empty() ? message : message.first(size));
+    if (!ticket.empty()) result.ticket = ticket;
   }
   return result;
 }
@@ -92,10 +99,11 @@ Decision Control::on_message_begin() noexcept {
 }
 
 /// Renegotiation is declined with a warning (RFC 5246 section 7.2.2); most clients then end the
-/// connection. A ticket has no use once the handshake's SSL object is gone.
-Decision Control::on_message_end() noexcept {
+/// connection.
+Decision Control::on_message_end(std::span<const std::byte> whole) noexcept {
   header_bytes_ = 0;
-  return version_ == Version::kTls12 ? warn({Action::kWarn, Alert::kNoRenegotiation}) : Decision{};
+  if (version_ == Version::kTls12) return warn({Action::kWarn, Alert::kNoRenegotiation, {}});
+  return {Action::kNone, Alert::kCloseNotify, whole};
 }
 
 Decision Control::on_key_update(std::byte request, std::size_t bytes_behind,
@@ -106,8 +114,8 @@ Decision Control::on_key_update(std::byte request, std::size_t bytes_behind,
     updates_ = 0;
   }
   if (++updates_ > kMaxUpdates) return refuse(Alert::kUnexpectedMessage);
-  if (request == std::byte{0}) return {Action::kUpdate, {}};
-  if (request == std::byte{1}) return {Action::kUpdateAndAnswer, {}};
+  if (request == std::byte{0}) return {Action::kUpdate, {}, {}};
+  if (request == std::byte{1}) return {Action::kUpdateAndAnswer, {}, {}};
   return refuse(Alert::kDecodeError);
 }
 

@@ -4,7 +4,7 @@
 // Messages may be split over records and several may share one (RFC 8446 section 5.1); a KeyUpdate
 // must be the last of its record, as the next one is under the new key. Thread: one. Limits:
 // kMaxUpdates KeyUpdates a second, kMaxWarnings warnings in a connection; a message's body is
-// counted, never kept.
+// counted, never kept, so a ticket that is split over records is passed over.
 #pragma once
 
 #include <array>
@@ -37,6 +37,8 @@ class Control {
   struct Decision {
     Action action = Action::kNone;
     wire::Alert alert = wire::Alert::kCloseNotify;
+    /// The first NewSessionTicket that lies whole in the record, its header included.
+    std::span<const std::byte> ticket{};
   };
 
   Control(Version version, Role role) noexcept : version_(version), role_(role) {}
@@ -52,7 +54,7 @@ class Control {
   Decision on_alert(std::span<const std::byte> body) noexcept;
   Decision on_handshake(std::span<const std::byte> body, base::TimePoint now) noexcept;
   Decision on_message_begin() noexcept;
-  Decision on_message_end() noexcept;
+  Decision on_message_end(std::span<const std::byte> whole) noexcept;
   Decision on_key_update(std::byte request, std::size_t bytes_behind, base::TimePoint now) noexcept;
   Decision warn(Decision decision) noexcept;
   [[nodiscard]] std::size_t body_length() const noexcept;

@@ -205,6 +205,15 @@ void Handshake::finish() {
   if (!take_secrets()) return fail(Failure::kProtocol, "no cipher that can be taken over");
   take_negotiated();
   status_ = Status::kDone;
+  part_with_ssl();
+}
+
+void Handshake::part_with_ssl() noexcept {
+  if (role_ == Role::kClient && secrets_.version == Version::kTls13) {
+    SSL_set_ex_data(ssl_.get(), index_of_handshake(), nullptr);
+    SSL_set_bio(ssl_.get(), nullptr, nullptr);
+    return;
+  }
   // An SSL object that goes without having been shut down takes its session out of the cache.
   SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   SSL_set_quiet_shutdown(ssl_.get(), 1);

@@ -6,11 +6,11 @@
 //      +----------------------------> failed    failure(), reason(); the alert is in the output
 //
 // OpenSSL reads from and writes to our own buffers through a BIO of ours: what `feed()` is given is
-// read in place. Once done, the SSL object has nothing more to say: it is freed, and the session
-// goes on from `secrets()`. OpenSSL (without read_ahead) asks for exactly one record at a time, so
-// the bytes it has not asked for when it is done begin at a record boundary: `leftover()`,
-// ciphertext of none, some or a part of a record, the first of which has number
-// `secrets().receive.sequence`.
+// read in place. Once done, the SSL object has nothing more to say and is freed, but for tickets
+// that a server of TLS 1.3 is yet to send (`take_ssl()`); the session goes on from `secrets()`.
+// OpenSSL (without read_ahead) asks for exactly one record at a time, so the bytes it has not asked
+// for when it is done begin at a record boundary: `leftover()`, ciphertext of none, some or a part
+// of a record, the first of which has number `secrets().receive.sequence`.
 //
 // Sequence numbers are counted, not guessed: the message callback fires once for each record, the
 // key log callback in the moment in which a direction's numbers begin at 0 again (RFC 8446 section
@@ -26,6 +26,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tls/openssl.h"
@@ -89,6 +90,8 @@ class Handshake {
   [[nodiscard]] const SessionSecrets& secrets() const noexcept { return secrets_; }
   [[nodiscard]] const Negotiated& negotiated() const noexcept { return negotiated_; }
   [[nodiscard]] std::span<const std::byte> leftover() const noexcept { return leftover_; }
+  /// OpenSSL's object, for a TicketReader. Null but for a client of TLS 1.3.
+  [[nodiscard]] Ssl take_ssl() noexcept { return std::move(ssl_); }
 
  private:
   struct Callbacks;
@@ -97,6 +100,7 @@ class Handshake {
   void fail(Failure failure, std::string reason);
   void fail_by_openssl();
   void finish();
+  void part_with_ssl() noexcept;
   [[nodiscard]] bool take_secrets();
   [[nodiscard]] bool take_cipher();
   void take_randoms();

@@ -1,5 +1,7 @@
 #include "tls/server_context.h"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "tls/policy.h"
@@ -7,6 +9,18 @@
 
 namespace sluice::tls {
 namespace {
+
+using std::chrono::seconds;
+
+/// The longest that TLS 1.3 allows (RFC 8446 section 4.6.1).
+constexpr seconds kLongestLife = std::chrono::hours(7 * 24);
+
+seconds life_of(const SSL_SESSION& session) noexcept {
+  const unsigned long hint = SSL_SESSION_get_ticket_lifetime_hint(&session);
+  const seconds told(hint > 0 ? static_cast<long>(std::min(hint, 1UL << 30))
+                              : SSL_SESSION_get_timeout(&session));
+  return std::min(told, kLongestLife);
+}
 
 int index_of_owner() noexcept {
   static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
@@ -40,6 +54,7 @@ Result<std::unique_ptr<ServerContext>> ServerContext::create(const ServerConfig&
 Ssl ServerContext::make_ssl(std::string_view alpn) noexcept {
   Ssl ssl(SSL_new(context_.get()));
   if (ssl == nullptr || !expect_server(*ssl, name_, verify_)) return nullptr;
+  SSL_set_mode(ssl.get(), SSL_MODE_RELEASE_BUFFERS);  // it may wait for tickets
   SSL_set_connect_state(ssl.get());
   if (!alpn.empty()) {
     const std::string wire = encode_protocols({std::string(alpn)});
@@ -59,8 +74,20 @@ void ServerContext::keep(SslSession session) {
   sessions_.push_back(std::move(session));
 }
 
+/// What a full handshake would find now: the session may be no better than that.
+bool ServerContext::is_usable(const SSL_SESSION& session) const noexcept {
+  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  const seconds age(now - SSL_SESSION_get_time(&session));
+  if (age < seconds(0) || age >= life_of(session)) return false;
+  if (verify_ == ServerVerify::kNone) return true;
+  // It only reads, whatever the parameter says.
+  const X509* const shown = SSL_SESSION_get0_peer(const_cast<SSL_SESSION*>(&session));
+  return shown != nullptr && X509_cmp_current_time(X509_get0_notAfter(shown)) > 0;
+}
+
 /// One of TLS 1.3 is used once (RFC 8446 appendix C.4); one of TLS 1.2 stays.
 SslSession ServerContext::take_session() noexcept {
+  while (!sessions_.empty() && !is_usable(*sessions_.back())) sessions_.pop_back();
   if (sessions_.empty()) return nullptr;
   SSL_SESSION* const newest = sessions_.back().get();
   if (SSL_SESSION_get_protocol_version(newest) != TLS1_3_VERSION) {
@@ -72,9 +99,22 @@ SslSession ServerContext::take_session() noexcept {
   return out;
 }
 
+ServerContext* ServerContext::owner(const SSL& ssl) noexcept {
+  return static_cast<ServerContext*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(&ssl), index_of_owner()));
+}
+
+std::unique_ptr<TicketReader> ServerContext::ticket_reader(Handshake& done) {
+  Ssl ssl = done.take_ssl();
+  ServerContext* const self = ssl != nullptr ? owner(*ssl) : nullptr;
+  if (self == nullptr || self->sessions_.size() >= kKeptSessions ||
+      self->waiting_readers_ >= kWaitingReaders) {
+    return nullptr;
+  }
+  return std::make_unique<TicketReader>(std::move(ssl), done.secrets(), self->waiting_readers_);
+}
+
 int ServerContext::on_new_session(SSL* ssl, SSL_SESSION* session) noexcept {
-  auto* const self =
-      static_cast<ServerContext*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), index_of_owner()));
+  ServerContext* const self = owner(*ssl);
   if (self == nullptr || SSL_SESSION_is_resumable(session) != 1) return 0;
   self->keep(SslSession(session));
   return 1;  // the reference is ours now

@@ -10,8 +10,10 @@ from harness.clients import connect as connect_plain
 from harness.clients import ending_of, round_trip
 from harness.process import run
 from harness.sluice import server
-from harness.thread_server import echo, named_echo
+from harness.thread_server import echo, name_of, named_echo
 from harness.waiting import wait_for
+
+VERSIONS = pytest.mark.parametrize("version", [tls.TLS12, tls.TLS13], ids=["1.2", "1.3"])
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ def reencrypt(proxied, authority, shop):
 
 # --- It works ---
 
-@pytest.mark.parametrize("version", [tls.TLS12, tls.TLS13], ids=["1.2", "1.3"])
+@VERSIONS
 def test_originate(serve_tls, originate, good, version):
     app = serve_tls(echo, good, version=version)
     proxy, address = originate(secure("app", app), log={"format": "json"})
@@ -181,7 +183,7 @@ def bad_server(serve_tls, authority, other_authority):
 
 
 @EVERY_KIND
-@pytest.mark.parametrize("version", [tls.TLS12, tls.TLS13], ids=["1.2", "1.3"])
+@VERSIONS
 def test_refused_without_a_byte_of_the_client(bad_server, originate, kind, version):
     impostor = bad_server(kind, version)
     received = []
@@ -287,7 +289,7 @@ def picky(serve_tls, authority, good):
     return start
 
 
-@pytest.mark.parametrize("version", [tls.TLS12, tls.TLS13], ids=["1.2", "1.3"])
+@VERSIONS
 def test_our_certificate_is_shown(picky, reencrypt, authority, version):
     app = picky(version)
     proxy, address = reencrypt(secure("app", app, client_certificate="shop"))
@@ -316,8 +318,9 @@ def test_the_health_check_shows_it_too(picky, reencrypt, keys, state):
 
 # --- Sessions toward servers ---
 
-def test_sessions_are_resumed(serve_tls, originate, good):
-    app = serve_tls(echo, good, version=tls.TLS12)
+@VERSIONS
+def test_sessions_are_resumed(serve_tls, originate, good, version):
+    app = serve_tls(echo, good, version=version)
     _, address = originate(secure("app", app), workers=1)
     for _ in range(5):
         with connect_plain(address) as client:
@@ -325,10 +328,10 @@ def test_sessions_are_resumed(serve_tls, originate, good):
     assert app.resumed == 4
 
 
-def test_never_across_names_or_policies(serve_tls, proxied, authority):
+@VERSIONS
+def test_never_across_names_or_policies(serve_tls, proxied, authority, version):
     """One process under three entries: with another name, and unverified, all begin anew."""
-    app = serve_tls(echo, authority.issue("app.internal", "second.internal"),
-                    version=tls.TLS12)
+    app = serve_tls(echo, authority.issue("app.internal", "second.internal"), version=version)
     entries = [secure("one", app, tls=True), secure("two", app, server_name="second.internal",
                                                     tls=True),
                secure("three", app, verify="none", tls=True)]
@@ -341,6 +344,31 @@ def test_never_across_names_or_policies(serve_tls, proxied, authority):
         with connect_plain(address) as client:
             assert round_trip(client)
     assert app.resumed == 3
+
+
+def test_tickets_of_many_sessions_at_once(serve_tls, originate, good):
+    """Each of them brings one, some are kept, and each that is kept is used once."""
+    app = serve_tls(echo, good, version=tls.TLS13)
+    _, address = originate(secure("app", app), workers=1)
+    clients = [connect_plain(address) for _ in range(20)]
+    for client in clients:
+        assert round_trip(client)
+    first = app.resumed
+    clients += [connect_plain(address) for _ in range(20)]
+    for client in clients:
+        assert round_trip(client)
+        client.close()
+    assert 8 <= app.resumed - first < 20
+
+
+def test_the_server_speaks_first(serve_tls, originate, good):
+    """Its tickets and its first words come together, before the client has said anything."""
+    app = serve_tls(name_of("hello"), good, version=tls.TLS13)
+    _, address = originate(secure("app", app), workers=1)
+    for _ in range(3):
+        with connect_plain(address) as client:
+            assert ending_of(client)[0] == b"hello"
+    assert app.resumed == 2
 
 
 def test_a_reload_with_another_bundle_begins_anew(serve_tls, originate, other_authority, good):

@@ -90,6 +90,24 @@ TEST(Control, ChangeCipherSpecIsRefused) {
                  Alert::kUnexpectedMessage);
 }
 
+TEST(Control, TheFirstWholeTicketIsGivenOut) {
+  auto control = client13();
+  const auto record = bytes({4, 0, 0, 2, 7, 8, 4, 0, 0, 1, 9});
+  const auto decision = control.on_record(RecordType::kHandshake, record, kNow);
+  EXPECT_EQ(decision.action, Action::kNone);
+  EXPECT_EQ(Bytes(decision.ticket.begin(), decision.ticket.end()), bytes({4, 0, 0, 2, 7, 8}));
+  EXPECT_TRUE(control.is_between_messages());
+}
+
+TEST(Control, ATicketInPartsIsPassedOver) {
+  auto control = client13();
+  EXPECT_TRUE(
+      control.on_record(RecordType::kHandshake, bytes({4, 0, 0, 2, 7}), kNow).ticket.empty());
+  const auto record = bytes({8, 4, 0, 0, 1, 9});
+  const auto decision = control.on_record(RecordType::kHandshake, record, kNow);
+  EXPECT_EQ(Bytes(decision.ticket.begin(), decision.ticket.end()), bytes({4, 0, 0, 1, 9}));
+}
+
 TEST(Control, KeyUpdateOfBothKinds) {
   auto control = server13();
   EXPECT_EQ(control.on_record(RecordType::kHandshake, bytes({24, 0, 0, 1, 0}), kNow).action,

@@ -2,11 +2,18 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdint>
+#include <memory>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "test_handshake.h"
+#include "tls/control.h"
 #include "tls/policy.h"
+#include "tls/record_stream.h"
 
 namespace sluice::tls {
 namespace {
@@ -148,6 +155,113 @@ TEST(ServerContext, Tls12SessionsAreResumedUnderTheSameContextOnly) {
   EXPECT_FALSE(meet(*client_of("b.test", authority().certificate()), server).is_resumed);
   EXPECT_FALSE(meet(*client_of("app.test", authority().certificate(), ServerVerify::kNone), server)
                    .is_resumed);
+}
+
+// --- Tickets of TLS 1.3 ---
+
+using Bytes = std::vector<std::byte>;
+
+/// The tickets in `records`, as the record layer gives them out.
+std::vector<Bytes> tickets_in(const SessionSecrets& secrets, Bytes records, Aead& aead) {
+  SessionKeys keys;
+  EXPECT_TRUE(derive_keys(secrets, keys));
+  RecordOpener opener;
+  PieceList none;
+  Control control(secrets.version, secrets.role);
+  std::vector<Bytes> out;
+  for (std::uint32_t begin = 0; begin < records.size();) {
+    const auto opened = opener.open(aead, keys.receive, records, begin, none);
+    if (opened.what != Opened::kControl) break;
+    const auto decision = control.on_record(opened.type, opened.body, {});
+    out.emplace_back(decision.ticket.begin(), decision.ticket.end());
+  }
+  return out;
+}
+
+class Tickets : public ::testing::Test {
+ protected:
+  /// A session with `context`: whether it was resumed. Its first ticket is read.
+  bool meet(ServerContext& context) {
+    Ssl ssl(SSL_new(server_.get()));
+    SSL_set_accept_state(ssl.get());
+    Handshake theirs(std::move(ssl));
+    Handshake ours(context.make_ssl({}));
+    ours.start();
+    theirs.feed(ours.output());
+    ours.consume_output(ours.output().size());
+    ours.feed(theirs.output());
+    theirs.consume_output(theirs.output().size());
+    theirs.feed(ours.output());
+    EXPECT_EQ(theirs.status(), Status::kDone) << theirs.reason();
+    const Bytes records(theirs.output().begin(), theirs.output().end());
+    readers_.push_back(ServerContext::ticket_reader(ours));
+    for (const Bytes& each : tickets_in(ours.secrets(), records, aead_)) {
+      if (readers_.back() != nullptr) readers_.back()->read(aead_, each);
+      readers_.back().reset();
+    }
+    return ours.negotiated().is_resumed;
+  }
+
+  const SslContext server_ = server_with(authority().issue({.names = {"app.test", "b.test"}}));
+  Aead aead_ = std::move(*Aead::create());
+  // They count themselves in the context.
+  const std::unique_ptr<ServerContext> context_ = client_of("app.test", authority().certificate());
+  std::vector<std::unique_ptr<TicketReader>> readers_;
+};
+
+TEST_F(Tickets, ResumeTheNextSession) {
+  EXPECT_FALSE(meet(*context_));
+  EXPECT_TRUE(meet(*context_));
+  EXPECT_TRUE(meet(*context_));
+}
+
+TEST_F(Tickets, AreUsedOnce) {
+  SSL_CTX_set_num_tickets(server_.get(), 1);
+  EXPECT_FALSE(meet(*context_));
+  SSL_CTX_set_num_tickets(server_.get(), 0);
+  EXPECT_TRUE(meet(*context_));
+  EXPECT_FALSE(meet(*context_));
+}
+
+TEST_F(Tickets, AreUsedUnderTheSameContextOnly) {
+  const auto other = client_of("b.test", authority().certificate());
+  const auto careless = client_of("app.test", authority().certificate(), ServerVerify::kNone);
+  EXPECT_FALSE(meet(*context_));
+  EXPECT_FALSE(meet(*other));
+  EXPECT_FALSE(meet(*careless));
+  EXPECT_TRUE(meet(*context_));
+  readers_.clear();
+}
+
+TEST_F(Tickets, AreNotUsedBeyondTheServersWord) {
+  SSL_CTX_set_timeout(server_.get(), 1);
+  EXPECT_FALSE(meet(*context_));
+  // OpenSSL counts whole seconds.
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  EXPECT_FALSE(meet(*context_));
+}
+
+TEST_F(Tickets, AreWaitedForByFewAtATime) {
+  SSL_CTX_set_num_tickets(server_.get(), 0);
+  for (std::uint32_t i = 0; i < ServerContext::kWaitingReaders; ++i) {
+    meet(*context_);
+    ASSERT_NE(readers_.back(), nullptr);
+  }
+  meet(*context_);
+  EXPECT_EQ(readers_.back(), nullptr);
+  readers_.clear();
+  meet(*context_);
+  EXPECT_NE(readers_.back(), nullptr);
+}
+
+TEST_F(Tickets, ThatMakeNoSenseAreNothing) {
+  SSL_CTX_set_num_tickets(server_.get(), 0);
+  meet(*context_);
+  for (const int type : {4, 24, 8, 20}) {
+    const Bytes message = {static_cast<std::byte>(type), {}, {}, std::byte{2}, {}, {}};
+    readers_.back()->read(aead_, message);
+  }
+  EXPECT_FALSE(meet(*context_));
 }
 
 }  // namespace
