@@ -4,8 +4,6 @@
 #include <memory>
 #include <utility>
 
-#include "proxy/tls_stages.h"
-
 namespace sluice::daemon {
 namespace {
 
@@ -55,33 +53,54 @@ const std::vector<tls::CertificateTrust>& TlsCompiler::trust(const tls::CaBundle
   return out;
 }
 
+/// Whether a session of one of the backend's frontends ever speaks TLS to the server.
+bool TlsCompiler::is_spoken(const BackendConfig& backend, const ServerConfig& server) const {
+  if (when(server) != proxy::TlsToServer::kAfterOurs) {
+    return when(server) == proxy::TlsToServer::kAlways;
+  }
+  return std::any_of(config_.frontends.begin(), config_.frontends.end(), [&](const auto& frontend) {
+    return frontend.tls.has_value() && reaches(frontend, backend.name);
+  });
+}
+
+Result<proxy::ServerTlsMaker::Contexts> TlsCompiler::server_contexts(const BackendConfig& backend,
+                                                                     const ServerConfig& server) {
+  const tls::CaBundle* const bundle = store_.bundle(server.ca_bundle);
+  if (bundle == nullptr) {
+    return fail("there is no CA bundle '" + server.ca_bundle + "'", ExitCode::kNo);
+  }
+  const tls::CertifiedKey* const own = store_.certificate(server.client_certificate);
+  proxy::ServerTlsMaker::Contexts contexts;
+  for (const tls::CertificateTrust& each : trust(*bundle)) {
+    auto context = tls::ServerContext::create(server, each, own);
+    if (!context) {
+      return fail("server '" + backend.name + '/' + server.name + "': " + context.error().text,
+                  ExitCode::kNo);
+    }
+    contexts.push_back(std::move(*context));
+  }
+  return contexts;
+}
+
 Result<void> TlsCompiler::add_introductions(const BackendConfig& config,
                                             proxy::BackendRoute& route) {
-  const bool is_terminated =
-      std::any_of(config_.frontends.begin(), config_.frontends.end(), [&](const auto& frontend) {
-        return frontend.tls.has_value() && reaches(frontend, config.name);
-      });
   for (std::size_t index = 0; index < config.servers.size(); ++index) {
     const ServerConfig& server = config.servers[index];
-    const proxy::TlsToServer when_spoken = when(server);
-    route.tls.push_back(when_spoken);
-    const bool is_used = when_spoken == proxy::TlsToServer::kAlways ||
-                         (when_spoken == proxy::TlsToServer::kAfterOurs && is_terminated);
-    if (!is_used) continue;
-    const tls::CaBundle* const bundle = store_.bundle(server.ca_bundle);
-    if (bundle == nullptr) {
-      return fail("there is no CA bundle '" + server.ca_bundle + "'", ExitCode::kNo);
-    }
-    const tls::CertifiedKey* const own = store_.certificate(server.client_certificate);
-    proxy::ServerTlsMaker::Contexts contexts;
-    for (const tls::CertificateTrust& each : trust(*bundle)) {
-      auto context = tls::ServerContext::create(server, each, own);
-      if (!context) return tl::unexpected(context.error());
-      contexts.push_back(std::move(*context));
-    }
+    route.tls.push_back(when(server));
+    if (!is_spoken(config, server)) continue;
+    auto contexts = server_contexts(config, server);
+    if (!contexts) return tl::unexpected(contexts.error());
     if (route.introductions.size() <= index) route.introductions.resize(index + 1);
     route.introductions[index].push_back(std::make_unique<proxy::ServerTlsMaker>(
-        std::move(contexts), when_spoken, config.timeouts.connect));
+        std::move(*contexts), when(server), config.timeouts.connect));
+  }
+  return {};
+}
+
+Result<void> TlsCompiler::check_servers(const BackendConfig& config) {
+  for (const ServerConfig& server : config.servers) {
+    if (!is_spoken(config, server)) continue;
+    if (auto made = server_contexts(config, server); !made) return tl::unexpected(made.error());
   }
   return {};
 }
@@ -93,6 +112,9 @@ Result<void> check_tls(const Config& config) {
   for (const FrontendConfig& frontend : config.frontends) {
     proxy::FrontendRoute route;
     if (auto added = compiler->add_greeting(frontend, route); !added) return added;
+  }
+  for (const BackendConfig& backend : config.backends) {
+    if (auto checked = compiler->check_servers(backend); !checked) return checked;
   }
   return {};
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "proxy/route_table.h"
+#include "proxy/tls_stages.h"
 #include "sluice/config.h"
 #include "sluice/error.h"
 #include "tls/certificate_store.h"
@@ -30,11 +31,17 @@ class TlsCompiler {
   [[nodiscard]] Result<void> add_introductions(const BackendConfig& config,
                                                proxy::BackendRoute& route);
 
+  /// Whether `add_introductions()` would do.
+  [[nodiscard]] Result<void> check_servers(const BackendConfig& config);
+
  private:
   TlsCompiler(const Config& config, tls::CertificateStore store, const tls::TicketKeys& keys,
               std::size_t workers);
 
   [[nodiscard]] proxy::TlsToServer when(const ServerConfig& server) const noexcept;
+  [[nodiscard]] bool is_spoken(const BackendConfig& backend, const ServerConfig& server) const;
+  [[nodiscard]] Result<proxy::ServerTlsMaker::Contexts> server_contexts(
+      const BackendConfig& backend, const ServerConfig& server);
   [[nodiscard]] const std::vector<tls::CertificateTrust>& trust(const tls::CaBundle& bundle);
 
   const Config& config_;

@@ -100,6 +100,26 @@ def test_encrypted_key(files):
                               "readable only for the user that Sluice runs as")
 
 
+WEAK = LIST.replace("shop.", "weak.")
+USES = {
+    "by a frontend": (", tls: {certificates: [shop]}", "", "frontend 'web'"),
+    "toward a server": ("", ", tls: true, client_certificate: shop", "server 'shop/app1'"),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_too_weak_to_be_shown(files, use):
+    """A file can be read and say nothing wrong, and still be one that OpenSSL does not show."""
+    openssl(files, "req", "-x509", "-newkey", "rsa:1024", "-nodes", "-subj", "/CN=weak", "-keyout",
+            "weak.key", "-out", "weak.pem", "-days", "30")
+    frontend, server, who = USES[use]
+    rest = REST.replace(", backend: shop", f", backend: shop{frontend}")
+    rest = rest.replace("port: 8080}", f"port: 8080{server}}}")
+    outcome = check(write(files, WEAK + rest, "sluice.yaml"), files)
+    assert outcome.status == 1
+    assert f"{who}: certificate 'shop' cannot be used: ee key too small" in outcome.errors
+
+
 def test_der(files):
     openssl(files, "x509", "-in", "shop.pem", "-outform", "der", "-out", "shop.der")
     (files / "shop.der").rename(files / "shop.pem")
