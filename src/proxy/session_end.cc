@@ -21,6 +21,10 @@ constexpr milliseconds kLastDeliveryCheck{250};
 
 void Session::begin_closing(Ending ending) noexcept {
   if (findings_ && findings_->http) answer_client(ending);
+  if (findings_ && findings_->is_client_told) {
+    part_with(client_, false);
+    is_lingering_due_ = true;
+  }
   ending_ = ending;
   enter(State::kClosing);
   timer_.disarm();

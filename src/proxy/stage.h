@@ -62,6 +62,8 @@ struct Findings {
   /// longer in `client_tls`.
   std::unique_ptr<SecureLeg> client_leg;
   std::unique_ptr<HttpFindings> http;  ///< of an HTTP frontend
+  /// A stage has said the last word to the client and ended our side: it may still be sending.
+  bool is_client_told = false;
   std::string problem;  ///< why a stage has failed, in words; empty = the ending says it all
 };
 

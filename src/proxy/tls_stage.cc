@@ -65,7 +65,7 @@ void TlsStage::advance() noexcept {
       if (sent == Sent::kFailed) return lose("lost during the handshake");
       return conclude();
     case tls::Handshake::Status::kFailed:
-      return refuse();  // whether the alert has reached anybody does not matter
+      return refuse();
   }
 }
 
@@ -104,6 +104,11 @@ void TlsStage::conclude() noexcept {
 
 void TlsStage::refuse() noexcept {
   seat_.findings.problem = handshake_.reason();
+  if (with_ == Side::kClient) {
+    // Whether the alert has reached anybody does not matter.
+    static_cast<void>(::shutdown(seat_.fd, SHUT_WR));
+    seat_.findings.is_client_told = true;
+  }
   switch (handshake_.failure()) {
     case tls::Handshake::Failure::kVerify:
       return fail({CloseReason::kVerifyFailed, with_});

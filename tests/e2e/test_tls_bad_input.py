@@ -1,5 +1,6 @@
 """What is no TLS handshake: the right alert, or a close with a reason; never a server's trouble."""
 
+import contextlib
 import socket
 import ssl
 import struct
@@ -91,6 +92,70 @@ def test_refused_at_once_with_a_reason(offload, kind):
     wait_for(lambda: 'problem="' in proxy.log() and words in proxy.log(), "the log says why")
     assert app.accepted == 0
     assert proxy.frontend("front")["errors"] == 1
+
+
+def test_the_alert_reaches_who_is_still_sending(offload):
+    """Bytes that nobody reads would turn our close into a reset, which overtakes the alert."""
+    proxy, address, _ = offload()
+    with connect_plain(address) as client:
+        client.sendall(record(HANDSHAKE, b"\x10\0\0\4abcd") + bytes(200_000))
+        client.sendall(bytes(200_000))
+        answer, how = ending_of(client)
+        assert (alert_of(answer), how) == (UNEXPECTED_MESSAGE, "closed")
+    wait_for(lambda: proxy.reasons() == {("handshake_failed", "client"): 1}, "it is counted")
+
+
+HELLO_120K = b"\1" + (120_000).to_bytes(3, "big") + bytes(120_000)
+
+
+@pytest.mark.parametrize("size", [1, 100, 16_000])
+def test_a_huge_hello_in_fragments_is_bounded(offload, size):
+    """120 KB are within what OpenSSL takes as one message; what we hold of it has limits."""
+    proxy, address, app = offload()
+    before = resident_kib(proxy.pid)
+    clients = [connect_plain(address) for _ in range(20)]
+    pieces = [HELLO_120K[at:at + size] for at in range(0, len(HELLO_120K), size)]
+    flight = b"".join(record(HANDSHAKE, piece) for piece in pieces)
+    for client in clients:
+        with contextlib.suppress(OSError):  # refused before its end
+            client.sendall(flight)
+    assert resident_kib(proxy.pid) - before < 20 * 512
+    for client in clients:
+        client.close()
+    wait_for(lambda: proxy.reasons() == {("handshake_failed", "client"): 20}, "all are refused")
+    assert app.accepted == 0
+
+
+@pytest.mark.parametrize("version", [tls.TLS12, tls.TLS13], ids=["1.2", "1.3"])
+def test_a_huge_chain_of_a_client_is_refused(serve, proxied, authority, tmp_path, version):
+    app = serve(echo)
+    mine, key = authority.issue("me.test")
+    chain = tmp_path / "chain.pem"
+    chain.write_text(mine.read_text() + authority.certificate.read_text() * 300)
+    frontend = {"tls": {"certificates": ["shop"], "client_ca": "mine"}}
+    proxy, address = proxied(server("s1", app, ssl_offload=True), frontend_keys=frontend,
+                             certificates=[tls.entry("shop", authority.issue("shop.test"))],
+                             ca_bundles=[tls.bundle("mine", authority)])
+    with pytest.raises(OSError):
+        with tls.connect(address, tls.client_context(authority, version, (chain, key))) as client:
+            round_trip(client)
+    wait_for(lambda: proxy.reasons() == {("handshake_failed", "client"): 1}, "it is refused")
+    assert "excessive message size" in proxy.log() and app.accepted == 0
+    with tls.connect(address, tls.client_context(authority, version, (mine, key))) as client:
+        assert round_trip(client)
+
+
+@pytest.mark.parametrize("does", ["sends on and on", "stays and says nothing"])
+def test_who_is_refused_does_not_stay(offload, does):
+    """What is thrown away after a refusal has limits: bytes, and the time of the handshake."""
+    proxy, address, _ = offload(handshake="1s")
+    with connect_plain(address) as client:
+        client.sendall(record(HANDSHAKE, b"\x10\0\0\4abcd"))
+        if does == "sends on and on":
+            with pytest.raises(OSError):
+                for _ in range(1000):
+                    client.sendall(bytes(1 << 20))
+        wait_for(lambda: proxy.reasons() == {("handshake_failed", "client"): 1}, "it is counted")
 
 
 @pytest.mark.parametrize("length", [0, 1, 4, 5, 6, 9, 43, 100, -1])
