@@ -1,6 +1,8 @@
 """Other people's TLS clients through the proxy."""
 
+import json
 import re
+import signal
 import subprocess
 import threading
 
@@ -10,7 +12,7 @@ from harness.addresses import text
 from harness.authority import RSA, Authority
 from harness.process import run
 from harness.programs import Nginx
-from harness.settings import TIME_SCALE
+from harness.settings import TIME_SCALE, VOLUME
 from harness.sluice import server
 from harness.thread_server import echo, name_of
 from harness.waiting import wait_for
@@ -277,3 +279,24 @@ def test_sslscan(offload, serve):
         "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256",
         *(f"ECDHE-{kind}-{suite}" for kind in ("ECDSA", "RSA")
           for suite in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"))}
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(VOLUME < 5, reason="takes minutes: in the long suite")
+def test_testssl(offload, serve, tmp_path):
+    """Versions, and the attacks with names."""
+    signal.alarm(int(600 * TIME_SCALE))  # in place of the deadline of every test
+    _, address = offload(serve(echo))
+    found = tmp_path / "found.json"
+    run("testssl", "--quiet", "--color", "0", "--warnings", "off", "-p", "-U", "--jsonfile",
+        found, text(address), seconds=600, check=False)
+    told = {one["id"]: one for one in json.loads(found.read_text())}
+    for version, offered in {"SSLv2": False, "SSLv3": False, "TLS1": False, "TLS1_1": False,
+                             "TLS1_2": True, "TLS1_3": True}.items():
+        assert told[version]["finding"].startswith("offered" if offered else "not offered")
+    attacks = {"heartbleed", "CCS", "ticketbleed", "ROBOT", "secure_renego", "secure_client_renego",
+               "CRIME_TLS", "POODLE_SSL", "fallback_SCSV", "SWEET32", "FREAK", "DROWN", "LOGJAM",
+               "BEAST", "LUCKY13", "RC4"}
+    assert attacks <= set(told)
+    assert {one: told[one]["finding"] for one in attacks
+            if told[one]["severity"] not in ("OK", "INFO")} == {}
