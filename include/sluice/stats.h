@@ -15,7 +15,7 @@
 
 namespace sluice {
 
-/// How a session ended (contract, section 4, last paragraph, and three for HTTP). The order is that
+/// How a session ended (contract, section 4, last paragraph, and four more). The order is that
 /// of the contract.
 enum class CloseReason : std::uint8_t {
   kClientClosed,
@@ -35,6 +35,7 @@ enum class CloseReason : std::uint8_t {
   kRequestInvalid,
   kRequestTimeout,
   kResponseInvalid,
+  kResponseTimeout,
   kDenied,
   kLimit,
   kClientReset,
@@ -45,7 +46,7 @@ enum class CloseReason : std::uint8_t {
   kStopped,
   kInternal,
 };
-inline constexpr std::size_t kCloseReasonCount = 26;
+inline constexpr std::size_t kCloseReasonCount = 27;
 
 /// Who ended it.
 enum class Side : std::uint8_t { kClient, kServer, kUs };
@@ -67,7 +68,7 @@ struct FrontendRow {
   std::string protocol;             ///< tcp | udp | http
   std::vector<std::string> listen;  ///< as bound, so a port 0 of the file shows its number
   std::string backend;
-  std::string state;  ///< OPEN, or why not
+  std::string state;  ///< OPEN, FULL (its max_connections are reached), or why not
   std::uint64_t current = 0;
   std::uint64_t max = 0;
   std::uint64_t total = 0;
@@ -90,9 +91,9 @@ struct BackendRow {
   std::uint64_t total = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
-  std::uint64_t errors = 0;   ///< connects that failed
-  std::uint64_t retries = 0;  ///< sessions moved on to another server
-  std::uint64_t queue = 0;
+  std::uint64_t errors = 0;                 ///< connects that failed
+  std::uint64_t retries = 0;                ///< sessions moved on to another server
+  std::uint64_t queue = 0;                  ///< sessions that wait for a server
   std::uint64_t persistence_clients = 0;    ///< clients whose server is remembered
   std::uint64_t persistence_evictions = 0;  ///< forgotten before their time, to make room
 };
@@ -130,7 +131,7 @@ struct SessionRow {
   double idle = 0;      ///< seconds since the last byte
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
-  std::string state;      ///< greeting | connecting | relaying | half_closed | closing
+  std::string state;      ///< greeting | waiting | connecting | relaying | half_closed | closing
   std::string relay;      ///< copy | splice: splice where at least one direction is
   std::string relay_in;   ///< client to server: copy | splice
   std::string relay_out;  ///< server to client: copy | splice
@@ -153,7 +154,7 @@ struct WorkerRow {
   std::uint64_t total = 0;           ///< sessions accepted
   std::uint64_t handed_over = 0;     ///< accepted here, given to a less busy worker
   std::uint64_t turns = 0;           ///< of the reactor's loop
-  std::uint64_t accept_pauses = 0;   ///< times that accepting stopped for want of descriptors
+  std::uint64_t accept_pauses = 0;   ///< times that accepting stopped at a limit
   std::uint64_t buffers_in_use = 0;  ///< of the shared receive buffers
   std::uint64_t buffers = 0;
   std::uint64_t buffer_shortages = 0;  ///< receives that found none

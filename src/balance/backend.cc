@@ -49,11 +49,47 @@ void Backend::rebuild() {
   policy_->rebuild(candidates_, weights);
 }
 
-tl::expected<std::uint32_t, NoServer> Backend::pick(const PickContext& context) noexcept {
+void Backend::come_into_force() const noexcept {
+  for (const Candidate& candidate : candidates_) {
+    candidate.state->set_limit(candidate.max_sessions);
+  }
+}
+
+Backend::Picked Backend::pick(const PickContext& context) noexcept {
   SLUICE_ASSERT(context.worker < views_.size());
   const Pool& pool = current_pool(context.worker);
   const bool is_known_by_address = persistence_.is_on() && context.client.is_specified();
   return is_known_by_address ? pick_remembered(pool, context) : pick_anew(pool, context);
+}
+
+Backend::Picked Backend::take(const PickContext& context) noexcept {
+  while (true) {
+    const Picked picked = pick(context);
+    if (!picked || candidates_[*picked].state->take(context.worker, context.ticket)) return picked;
+    // Another worker was faster, so this server is full now.
+  }
+}
+
+Backend::Taken Backend::take_or_wait(const PickContext& context,
+                                     std::optional<std::uint32_t> bound) noexcept {
+  if (!bound) bound = home(current_pool(context.worker), context);
+  if (bound) {
+    ServerState& server = *candidates_[*bound].state;
+    if (server.take(context.worker, context.ticket)) return *bound;
+    return tl::unexpected(&server.line());
+  }
+  if (state_->line().is_ahead_of(context.ticket)) return tl::unexpected(&state_->line());
+  const Picked picked = take(context);
+  if (picked) return *picked;
+  return tl::unexpected(picked.error() == NoServer::kAllFull ? &state_->line() : nullptr);
+}
+
+std::optional<std::uint32_t> Backend::home(const Pool& pool,
+                                           const PickContext& context) const noexcept {
+  if (!persistence_.is_on() || !context.client.is_specified()) return std::nullopt;
+  const auto known = persistence_.find(client_key(context.client), context.now);
+  if (!known.index || !takes_back(pool, *known.index, context)) return std::nullopt;
+  return known.index;
 }
 
 Backend::Picked Backend::pick_anew(const Pool& pool, const PickContext& context) noexcept {
@@ -71,12 +107,14 @@ Backend::Picked Backend::pick_remembered(const Pool& pool, const PickContext& co
   const std::uint64_t key = client_key(context.client);
   const Persistence::Known known = persistence_.find(key, context.now);
   const bool is_home_open = known.index && takes_back(pool, *known.index, context);
-  if (is_home_open && !candidates_[*known.index].is_full()) return *known.index;
+  const auto has_room = [&](std::uint32_t index) {
+    return candidates_[index].state->has_room(context.ticket);
+  };
+  if (is_home_open && has_room(*known.index)) return *known.index;
   const Picked picked = pick_anew(pool, context);
   if (!picked || is_home_open) return picked;
   const std::uint32_t home = persistence_.assign(key, known, *picked, context.now);
-  const bool is_other_open =
-      home != *picked && takes_back(pool, home, context) && !candidates_[home].is_full();
+  const bool is_other_open = home != *picked && takes_back(pool, home, context) && has_room(home);
   return is_other_open ? home : picked;
 }
 
@@ -94,7 +132,7 @@ bool Backend::can_serve_bound(std::uint32_t index, const PickContext& context) c
   const Candidate& candidate = candidates_[index];
   const auto& tried = context.tried;
   return candidate.state->health().is_up() &&
-         candidate.state->orders().order != Order::kMaintenance && !candidate.is_full() &&
+         candidate.state->orders().order != Order::kMaintenance &&
          std::find(tried.begin(), tried.end(), index) == tried.end();
 }
 

@@ -19,7 +19,12 @@
 // Persistence (persistence.h): a client that is remembered goes back to its server while that is
 // up, also where it is being drained or has weight 0. Where it is down, in maintenance, tried in
 // vain or a standby that is not needed any more, another one is picked and remembered; where it is
-// full, another one serves this session only.
+// full, another one serves a session that cannot wait (UDP), and only this one.
+//
+// Waiting (wait_line.h): a session that finds every server of the pool full waits in the backend's
+// line, one whose own server is full in that server's. Nobody overtakes: newcomers go behind those
+// who wait already, also where a server has just got room. Between the two kinds of line the older
+// ticket comes first.
 //
 // Retries: a server that the session has tried is not picked while an untried one of the pool is
 // open; after that any but the one tried last; that one only if it is alone.
@@ -29,6 +34,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <tl/expected.hpp>
 #include <vector>
@@ -85,15 +91,38 @@ class Backend {
   Backend(BackendState& state, std::vector<Candidate> candidates, BackendRules rules,
           std::unique_ptr<Policy> policy);
 
-  /// The server for a session, as index into candidates(). The caller counts the session at once
-  /// (ServerState::session_began). Worker `context.worker` only.
-  [[nodiscard]] tl::expected<std::uint32_t, NoServer> pick(const PickContext& context) noexcept;
+  using Picked = tl::expected<std::uint32_t, NoServer>;
+
+  /// The server for a session, as index into candidates(), not counted yet. Worker
+  /// `context.worker` only; so the next two.
+  [[nodiscard]] Picked pick(const PickContext& context) noexcept;
+
+  /// The same for a session that cannot wait, which is counted on it (ServerState::take()).
+  [[nodiscard]] Picked take(const PickContext& context) noexcept;
+
+  /// Where a session has to wait; null: there is no server, waiting would be in vain.
+  using Taken = tl::expected<std::uint32_t, WaitLine*>;
+  /// The same for one that can. `bound`: the server that it has to go to, whoever says so; where
+  /// nobody does, the one that is remembered.
+  [[nodiscard]] Taken take_or_wait(const PickContext& context,
+                                   std::optional<std::uint32_t> bound) noexcept;
 
   /// Whether a session whose client is bound to this server may go there: the server is up, not in
-  /// maintenance, has room and has not been tried in vain. A drained or passive one serves those
-  /// who are bound to it. Any worker.
+  /// maintenance and has not been tried in vain; it may be full. A drained or passive one serves
+  /// those who are bound to it. Any worker.
   [[nodiscard]] bool can_serve_bound(std::uint32_t index,
                                      const PickContext& context) const noexcept;
+
+  /// Calls `visit(WaitLine&)` for every line of which somebody may not have to wait any more.
+  /// Worker `worker` only; takes time in proportion to the number of servers.
+  template <typename Visit>
+  void visit_lines_with_room(std::uint32_t worker, Visit visit) noexcept;
+  /// The same, but for the lines of single servers only: who waits for any has had his turn.
+  template <typename Visit>
+  void visit_servers_with_room(Visit visit) noexcept;
+
+  /// The limits of its servers hold from now on. Control thread.
+  void come_into_force() const noexcept;
 
   [[nodiscard]] std::span<const Candidate> candidates() const noexcept { return candidates_; }
   [[nodiscard]] const Candidate& candidate(std::uint32_t index) const noexcept {
@@ -126,9 +155,11 @@ class Backend {
     bool is_made = false;
   };
 
-  using Picked = tl::expected<std::uint32_t, NoServer>;
   [[nodiscard]] Picked pick_anew(const Pool& pool, const PickContext& context) noexcept;
   [[nodiscard]] Picked pick_remembered(const Pool& pool, const PickContext& context) noexcept;
+  /// The server that the client is remembered for, where that would take it back.
+  [[nodiscard]] std::optional<std::uint32_t> home(const Pool& pool,
+                                                  const PickContext& context) const noexcept;
   /// Whether a server that is not in the pool, or is, takes back a client of its own.
   [[nodiscard]] bool takes_back(const Pool& pool, std::uint32_t index,
                                 const PickContext& context) const noexcept;
@@ -146,5 +177,33 @@ class Backend {
   std::unique_ptr<Policy> policy_;
   std::vector<View> views_;
 };
+
+template <typename Visit>
+void Backend::visit_lines_with_room(std::uint32_t worker, Visit visit) noexcept {
+  if (state_->waiting().is_below(1)) return;
+  const Pool& pool = current_pool(worker);
+  const auto general = state_->line().oldest();
+  bool is_general_due = pool.members.empty();  // they have to be told
+  for (const Candidate& candidate : candidates_) {
+    if (!candidate.state->is_below_limit()) continue;
+    const auto own = candidate.state->line().oldest();
+    const auto index = static_cast<std::uint32_t>(&candidate - candidates_.data());
+    if (general && pool.has(index) && (!own || general->ticket < own->ticket)) {
+      is_general_due = true;
+    } else if (own) {
+      visit(candidate.state->line());
+    }
+  }
+  if (general && is_general_due) visit(state_->line());
+}
+
+template <typename Visit>
+void Backend::visit_servers_with_room(Visit visit) noexcept {
+  for (const Candidate& candidate : candidates_) {
+    if (candidate.state->line().size() > 0 && candidate.state->is_below_limit()) {
+      visit(candidate.state->line());
+    }
+  }
+}
 
 }  // namespace sluice::balance

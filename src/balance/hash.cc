@@ -47,6 +47,11 @@ std::uint64_t client_key(const Endpoint& client) noexcept {
   return key_of(identity_of(client, 0));
 }
 
+std::uint64_t address_hash(const Endpoint& client, std::uint64_t key) noexcept {
+  const Identity identity = identity_of(client, 0);
+  return XXH3_64bits_withSeed(identity.address.data(), identity.address.size(), key);
+}
+
 std::uint64_t flow_key(const Endpoint& client) noexcept {
   return key_of(identity_of(client, client.port()));
 }

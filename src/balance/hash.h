@@ -17,6 +17,9 @@ namespace sluice::balance {
 /// IPv6 are one client. All clients without an address (UNIX sockets) are one as well.
 [[nodiscard]] std::uint64_t client_key(const Endpoint& client) noexcept;
 
+/// The same with a key of one's own, for what nobody is to foresee; may be 0.
+[[nodiscard]] std::uint64_t address_hash(const Endpoint& client, std::uint64_t key) noexcept;
+
 /// Of a client's address and port, never 0: tells the flows of one client apart.
 [[nodiscard]] std::uint64_t flow_key(const Endpoint& client) noexcept;
 

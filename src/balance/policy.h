@@ -33,11 +33,7 @@ struct Candidate {
   ServerState* state = nullptr;  ///< lives at least as long as the table
   std::uint16_t weight = 1;      ///< 0..kMostWeight; 0 = no new sessions but persistent ones
   bool is_passive = false;
-  std::uint32_t max_sessions = 0;  ///< 0 = no limit
-
-  [[nodiscard]] bool is_full() const noexcept {
-    return max_sessions != 0 && state->sessions().value() >= max_sessions;
-  }
+  std::uint32_t max_sessions = 0;  ///< 0 = no limit; in force once Backend::come_into_force()
 };
 
 /// What the pick is for.
@@ -50,6 +46,9 @@ struct PickContext {
   /// What source_hash goes by (hash.h: client_key(), flow_key()); 0 = the client's address.
   std::uint64_t key = 0;
   base::TimePoint now{};  ///< for persistence
+  /// The place in the line that the session comes from; servers that others wait for who come
+  /// before it are full.
+  std::uint64_t ticket = WaitLine::kNewcomer;
 };
 
 /// The servers that share the traffic of a backend now, as one worker sees them.
@@ -65,10 +64,10 @@ struct Pool {
 
   [[nodiscard]] bool has(std::uint32_t index) const noexcept { return weights[index] != 0; }
 
-  /// Whether the member may be picked: not tried by this session and below its own limit. Workers
-  /// that pick at the same instant can exceed max_sessions by one each.
+  /// Whether the member may be picked: not tried by this session and below its own limit. That
+  /// may have changed when the session is counted (ServerState::take()).
   [[nodiscard]] bool is_open(std::uint32_t index, const PickContext& context) const noexcept {
-    if (candidates[index].is_full()) return false;
+    if (!candidates[index].state->has_room(context.ticket)) return false;
     return std::find(context.tried.begin(), context.tried.end(), index) == context.tried.end();
   }
 };

@@ -17,6 +17,7 @@
 
 #include "balance/health.h"
 #include "balance/orders.h"
+#include "balance/wait_line.h"
 #include "stats/counters.h"
 
 namespace sluice::balance {
@@ -50,6 +51,8 @@ class ServerWatcher {
  public:
   /// Its checks have failed: it has just gone down.
   virtual void on_server_down(ServerState& server) = 0;
+  /// It went up or down or got other orders: sessions that wait may be in for something else.
+  virtual void on_server_changed(ServerState& server) = 0;
 
  protected:
   ~ServerWatcher() = default;
@@ -60,7 +63,7 @@ class BackendState {
  public:
   /// `watcher` may be null, else it outlives the state.
   BackendState(std::string name, std::size_t workers, ServerWatcher* watcher = nullptr)
-      : clocks_(workers), name_(std::move(name)), watcher_(watcher) {}
+      : clocks_(workers), name_(std::move(name)), watcher_(watcher), line_(workers) {}
   BackendState(const BackendState&) = delete;
   BackendState& operator=(const BackendState&) = delete;
 
@@ -72,6 +75,12 @@ class BackendState {
 
   /// UDP flows among them, which have a limit of their own.
   [[nodiscard]] stats::SharedGauge& flows() noexcept { return flows_; }
+
+  /// Sessions that wait, for any server or for their own; bounded by `queue_size`.
+  [[nodiscard]] stats::SharedGauge& waiting() noexcept { return waiting_; }
+  [[nodiscard]] const stats::SharedGauge& waiting() const noexcept { return waiting_; }
+  /// Those that any server will do for. Its tickets are those of its servers' lines as well.
+  [[nodiscard]] WaitLine& line() noexcept { return line_; }
 
   /// Grows whenever a server of this backend starts or stops to be up or gets other orders. Whoever
   /// has read a number here sees at least the health that was published before it.
@@ -95,20 +104,28 @@ class BackendState {
   ServerWatcher* watcher_;
   alignas(64) stats::SharedGauge sessions_;
   stats::SharedGauge flows_;
+  stats::SharedGauge waiting_;
+  WaitLine line_;
 };
 
 /// The live state of one server.
 ///
-/// A worker calls session_began() as soon as it has picked the server, so that a connection that is
-/// still being established counts as load, and session_ended() exactly once for each began. A
-/// session that moves on to another server ends here and begins there.
+/// A worker calls take() as soon as it has picked the server, so that a connection that is still
+/// being established counts as load, and session_ended() exactly once for each taken. A session
+/// that moves on to another server ends here and begins there.
+///
+/// The limit is that of the table in force, for sessions of older ones as well: what the server can
+/// bear does not depend on when a client came.
 class alignas(64) ServerState {
  public:
   using Clock = std::chrono::steady_clock;
 
   /// `backend` outlives it.
   ServerState(BackendState& backend, std::string name)
-      : backend_(&backend), slots_(backend.workers()), name_(std::move(name)) {}
+      : backend_(&backend),
+        slots_(backend.workers()),
+        line_(backend.workers()),
+        name_(std::move(name)) {}
   ServerState(const ServerState&) = delete;
   ServerState& operator=(const ServerState&) = delete;
 
@@ -117,6 +134,30 @@ class alignas(64) ServerState {
 
   // --- Workers ---
 
+  /// Counts a session unless the limit is reached or somebody waits who comes first. Exact,
+  /// whatever other workers do at the same instant.
+  [[nodiscard]] bool take(std::uint32_t worker, std::uint64_t ticket) noexcept;
+
+  /// Whether take() would have had room just now.
+  [[nodiscard]] bool has_room(std::uint64_t ticket) const noexcept {
+    const std::uint32_t most = limit();
+    return most == 0 || (sessions_.is_below(most) && !line_.is_ahead_of(ticket));
+  }
+  /// The same, leaving aside who waits.
+  [[nodiscard]] bool is_below_limit() const noexcept {
+    const std::uint32_t most = limit();
+    return most == 0 || sessions_.is_below(most);
+  }
+
+  /// The most sessions it may have, 0 = any number.
+  [[nodiscard]] std::uint32_t limit() const noexcept {
+    return limit_.load(std::memory_order_relaxed);
+  }
+  /// Sessions that wait for this server and no other.
+  [[nodiscard]] WaitLine& line() noexcept { return line_; }
+  [[nodiscard]] const WaitLine& line() const noexcept { return line_; }
+
+  /// Counts a session whatever the limit.
   void session_began(std::uint32_t worker) noexcept {
     sessions_.up();
     backend_->sessions_.up();
@@ -153,6 +194,9 @@ class alignas(64) ServerState {
   /// `connection refused`.
   void on_check(CheckOutcome outcome, std::string text, Clock::time_point now);
 
+  /// Of the table that comes into force.
+  void set_limit(std::uint32_t limit) noexcept { limit_.store(limit, std::memory_order_relaxed); }
+
   /// Takes effect on the next pick of every worker. Whoever changes a weight also tells the
   /// backends that know the server (Backend::rebuild()).
   void set_orders(Orders orders, Clock::time_point now);
@@ -173,8 +217,10 @@ class alignas(64) ServerState {
   stats::SharedGauge sessions_;
   std::atomic<std::uint64_t> health_word_{HealthStatus{}.to_word()};
   std::atomic<std::uint32_t> orders_word_{Orders{}.to_word()};
+  std::atomic<std::uint32_t> limit_{0};
   BackendState* backend_;
   std::vector<WorkerSlot> slots_;
+  WaitLine line_;
 
   std::string name_;
   Health health_;                                 // control thread

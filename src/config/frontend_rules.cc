@@ -154,6 +154,18 @@ void check_proxy_networks(Checker& checker, std::size_t i) {
   }
 }
 
+/// Those of `defaults` are for the frontends that can have them.
+void check_limits(Checker& checker, std::size_t i) {
+  if (checker.config.frontends[i].protocol != Protocol::kUdp) return;
+  for (const std::string_view key : {"max_connections", "max_connections_per_ip"}) {
+    const Path path = make_path("frontends", i, key);
+    if (checker.locator.own(path) == nullptr) continue;
+    checker.error(path,
+                  "datagrams have no connections: not with `protocol: udp`; `udp.max_flows` of the "
+                  "backend limits flows");
+  }
+}
+
 }  // namespace
 
 void check_frontend_rules(Checker& checker) {
@@ -166,6 +178,7 @@ void check_frontend_rules(Checker& checker) {
     check_tls(checker, i);
     check_http(checker, i);
     check_proxy_networks(checker, i);
+    check_limits(checker, i);
   }
   const TreeNode* frontends = checker.locator.own(make_path("frontends"));
   if (frontends != nullptr && frontends->kind == NodeKind::kSequence &&

@@ -24,15 +24,8 @@ bool differs(const T& entry) {
   return !(entry.*M == T{}.*M);
 }
 
-/// Whether a member of a block is other than its default.
-template <auto Block, auto M, typename T>
-bool differs(const T& entry) {
-  return !((entry.*Block).*M == (T{}.*Block).*M);
-}
-
 using F = FrontendConfig;
 using B = BackendConfig;
-using S = ServerConfig;
 
 constexpr Unsupported<Config> kGlobals[] = {
     {{"ktls"}, [](const Config& config) { return config.ktls == KtlsMode::kOn; }},
@@ -44,8 +37,6 @@ constexpr bool is_udp(const F& frontend) {
 }
 
 constexpr Unsupported<F> kFrontends[] = {
-    {{"max_connections"}, differs<&F::max_connections>},
-    {{"max_connections_per_ip"}, differs<&F::max_connections_per_ip>},
     {{"allow"},
      [](const F& frontend) { return is_udp(frontend) && !frontend.allow.empty(); },
      " with `protocol: udp`"},
@@ -57,14 +48,7 @@ constexpr Unsupported<F> kFrontends[] = {
 constexpr Unsupported<B> kBackends[] = {
     {{"persistence"},
      [](const B& backend) { return backend.persistence.kind == PersistenceKind::kTlsSession; }},
-    {{"queue_size"}, differs<&B::queue_size>},
-    {{"timeouts", "queue"}, differs<&B::timeouts, &BackendTimeouts::queue>},
-    {{"timeouts", "response"}, differs<&B::timeouts, &BackendTimeouts::response>},
     {{"outlier"}, differs<&B::outlier>},
-};
-
-constexpr Unsupported<S> kServers[] = {
-    {{"max_connections"}, differs<&S::max_connections>},
 };
 
 /// "`protocol: udp` is not supported yet".
@@ -106,11 +90,7 @@ void check_support(Checker& checker) {
     check_listeners(checker, i);
   }
   for (std::size_t i = 0; i < config.backends.size(); ++i) {
-    const std::vector<S>& servers = config.backends[i].servers;
     check_entry(checker, kBackends, config.backends[i], make_path("backends", i));
-    for (std::size_t j = 0; j < servers.size(); ++j) {
-      check_entry(checker, kServers, servers[j], make_path("backends", i, "servers", j));
-    }
   }
 }
 

@@ -109,6 +109,7 @@ tl::expected<Engine::Prepared, Diagnostics> Engine::prepare(const Config& config
 void Engine::publish(Prepared prepared, const Config& config, std::function<void()> done) {
   listeners_.commit(config, prepared.listeners);
   proxy::RouteTable& table = *prepared.compiled.table;
+  table.come_into_force();
   tables_.push_back({std::move(prepared.compiled), workers_.size()});
   const WorkerLoop::Options options{config.splice == SpliceMode::kAuto, config.log.sessions,
                                     budget_.sessions, budget_.backlog};
@@ -126,6 +127,12 @@ void Engine::publish(Prepared prepared, const Config& config, std::function<void
         return 0;
       },
       [done = std::move(done)](const std::vector<int>&) { done(); });
+}
+
+void Engine::review_waiting() {
+  for (const auto& worker : workers_) {
+    worker->post([](WorkerLoop& loop) { loop.review_waiting(); });
+  }
 }
 
 void Engine::stop_accepting() {

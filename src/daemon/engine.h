@@ -68,6 +68,9 @@ class Engine final : private WorkerEvents {
   /// `on_engine_drained()` follows.
   void stop_accepting();
 
+  /// Sessions that wait for a server look again what there is for them.
+  void review_waiting();
+
   /// Runs `question(WorkerLoop&)` on every worker and `done(answers)` here when all have answered,
   /// in the order of the workers.
   template <typename Answer, typename Question>

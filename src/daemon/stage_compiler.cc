@@ -3,15 +3,32 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <utility>
 
+#include "proxy/address_limit.h"
 #include "proxy/admission.h"
 #include "proxy/client_hello_stage.h"
 #include "proxy/proxy_header_in.h"
 #include "proxy/proxy_header_out.h"
 
 namespace sluice::daemon {
+namespace {
 
-void add_greeting(const FrontendConfig& config, proxy::FrontendRoute& route) {
+Result<void> add_address_limit(const FrontendConfig& config, proxy::FrontendRoute& route) {
+  if (config.max_connections_per_ip == 0) return {};
+  if (route.state->addresses() == nullptr) {
+    auto counts = balance::AddressCounts::create();
+    if (!counts) return tl::unexpected(counts.error());
+    route.state->count_addresses(std::move(*counts));
+  }
+  route.greeting.push_back(std::make_unique<proxy::AddressLimitMaker>(
+      *route.state->addresses(), config.max_connections_per_ip));
+  return {};
+}
+
+}  // namespace
+
+Result<void> add_greeting(const FrontendConfig& config, proxy::FrontendRoute& route) {
   if (config.accept_proxy_protocol) {
     route.greeting.push_back(std::make_unique<proxy::ProxyHeaderInMaker>(
         proxy::NetworkSet(config.accept_proxy_protocol->from), config.timeouts.proxy_protocol));
@@ -20,9 +37,11 @@ void add_greeting(const FrontendConfig& config, proxy::FrontendRoute& route) {
     route.greeting.push_back(std::make_unique<proxy::AdmissionMaker>(
         proxy::NetworkSet(config.allow), proxy::NetworkSet(config.deny)));
   }
+  if (auto added = add_address_limit(config, route); !added) return added;
   if (!config.routes.empty() && !config.tls) {
     route.greeting.push_back(std::make_unique<proxy::ClientHelloMaker>(config.timeouts.sni));
   }
+  return {};
 }
 
 void add_introductions(const BackendConfig& config, proxy::BackendRoute& route) {

@@ -4,11 +4,12 @@
 
 #include "proxy/route_table.h"
 #include "sluice/config.h"
+#include "sluice/error.h"
 
 namespace sluice::daemon {
 
-/// What comes before TLS, or in its place.
-void add_greeting(const FrontendConfig& config, proxy::FrontendRoute& route);
+/// What comes before TLS, or in its place. Error where there is no memory.
+[[nodiscard]] Result<void> add_greeting(const FrontendConfig& config, proxy::FrontendRoute& route);
 
 /// What comes before TLS.
 void add_introductions(const BackendConfig& config, proxy::BackendRoute& route);

@@ -77,6 +77,7 @@ class Supervisor final : private EngineEvents, private AdminSource {
   [[nodiscard]] std::chrono::milliseconds drain_timeout_of(const std::string& backend) const;
   [[nodiscard]] const BackendConfig* find_backend(const std::string& name) const;
   void on_server_down(balance::ServerState& server) override;
+  void on_server_changed(balance::ServerState& server) override;
   void forget_expired_clients();
 
   // What it tells (supervisor_rows.cc)

@@ -44,6 +44,7 @@ ServerRow server_row(const proxy::BackendRoute& backend, std::uint32_t index,
   row.weight = backend.balance.weight(index);
   row.current = state.sessions().value();
   row.max = state.sessions().max();
+  row.queue = state.line().size();
   row.last_change = Seconds(balance::ServerState::Clock::now() - state.last_change()).count();
   add_server(state, row);
   return row;
@@ -87,7 +88,7 @@ std::vector<FrontendRow> Supervisor::frontends() {
       row.listen.push_back(engine_->listeners().bound(listen).to_string());
     }
     row.backend = route->backend->balance.state().name();
-    row.state = stopping_.empty() ? "OPEN" : "STOPPING";
+    row.state = !stopping_.empty() ? "STOPPING" : state.is_below_limit() ? "OPEN" : "FULL";
     row.current = state.sessions().value();
     row.max = state.sessions().max();
     for (const stats::TrafficCounters& slot : state.slots()) {
@@ -113,6 +114,7 @@ std::vector<BackendRow> Supervisor::backends() {
     row.standby_active = availability.is_standby_serving;
     row.current = backend->balance.state().sessions().value();
     row.max = backend->balance.state().sessions().max();
+    row.queue = backend->balance.state().waiting().value();
     if (const auto* table = backend->balance.persistence().table()) {
       row.persistence_clients = table->clients();
       row.persistence_evictions = table->evictions();

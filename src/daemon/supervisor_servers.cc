@@ -105,6 +105,10 @@ void Supervisor::forget_expired_clients() {
   }
 }
 
+void Supervisor::on_server_changed(balance::ServerState& /*server*/) {
+  engine_->review_waiting();
+}
+
 void Supervisor::on_server_down(balance::ServerState& server) {
   const BackendConfig* config = find_backend(server.backend().name());
   if (config == nullptr || config->on_server_down == OnServerDown::kKeep) return;

@@ -81,6 +81,9 @@ Result<void> add_backend(const BackendConfig& config, StateRegistry& registry, T
   route->connect_timeout = config.timeouts.connect;
   route->idle_timeout = config.timeouts.idle;
   route->half_closed_timeout = config.timeouts.half_closed;
+  route->queue_timeout = config.timeouts.queue;
+  route->response_timeout = config.timeouts.response;
+  route->queue_size = config.queue_size;
   route->retries = config.retries;
   route->keepalive = config.keepalive ? sys::Keepalive::kOn : sys::Keepalive::kOff;
   add_introductions(config, *route);
@@ -121,13 +124,14 @@ Result<void> add_frontend(const FrontendConfig& config, const BackendsByName& ba
   auto state = registry.frontend(config.name);
   auto route = std::make_unique<proxy::FrontendRoute>();
   route->state = state.get();
+  route->max_sessions = config.max_connections;
   add_routes(config, backends, *route);
   route->protocol = protocol_of(config);
   route->forwarded = config.forwarded;
   for (const ListenAddress& address : config.listen) {
     route->listen.push_back(listener_name(config, address));
   }
-  add_greeting(config, *route);
+  if (auto added = add_greeting(config, *route); !added) return added;
   if (auto added = tls.add_greeting(config, *route); !added) return added;
   if (config.protocol == Protocol::kHttp) {
     route->greeting.push_back(std::make_unique<proxy::HttpHeadMaker>(config.timeouts.request_head));

@@ -15,6 +15,10 @@ constexpr std::size_t kLogRecords = 4096;
 /// around.
 constexpr std::uint64_t kClearlyBusier = 8;
 
+/// Near a frontend's limit connections are accepted one by one: what a worker accepts beyond it has
+/// left the kernel's queue and waits here.
+constexpr std::uint64_t kNearLimit = 64;
+
 /// How soon a worker that is full notices that sessions have ended elsewhere.
 constexpr base::milliseconds kRecheck{20};
 
@@ -36,6 +40,18 @@ struct WorkerLoop::HandOver final : reactor::Letter {
   WorkerLoop& receiver;
   std::string name;
   sys::Fd client;
+};
+
+/// Room for somebody who waits at another worker, in this line, if that still exists.
+struct WorkerLoop::LineCall final : reactor::Letter {
+  LineCall(WorkerLoop& receiver_in, const balance::WaitLine* line_in, std::uint64_t after_in)
+      : receiver(receiver_in), line(line_in), after(after_in) {}
+
+  void deliver() noexcept override { receiver.sessions_.room().on_call(line, after); }
+
+  WorkerLoop& receiver;
+  const balance::WaitLine* line;
+  std::uint64_t after;
 };
 
 /// A worker has no room for a flow of this backend and holds fewer than its share. Goes from one of
@@ -76,7 +92,7 @@ WorkerLoop::WorkerLoop(Parts parts, WorkerEvents& events)
       secure_(relay_, std::move(parts.aead), {}),
       pins_(*this),
       log_(kLogRecords),
-      sessions_(relay_, pins_, log_, parts.worker),
+      sessions_(relay_, pins_, log_, parts.worker, this),
       udp_(reactor_, parts.datagrams, sessions_, *this) {}
 
 void WorkerLoop::set_options(const Options& options) noexcept {
@@ -108,6 +124,7 @@ void WorkerLoop::take_table(proxy::RouteTable& table, std::vector<NewListener> a
   for (Door& door : doors_) {
     if (door.held == nullptr) door.route = table.find_listener(door.listener.name());
   }
+  review_waiting();  // limits may be others now
 }
 
 void WorkerLoop::on_table_returned(proxy::RouteTable& table) noexcept {
@@ -156,7 +173,9 @@ WorkerLoop::Door* WorkerLoop::find_door(const std::string& name) noexcept {
 
 void WorkerLoop::on_connection(proxy::Listener& listener, sys::Fd client) noexcept {
   Door& door = *place_of(listener);
-  WorkerLoop* sibling = door.held == nullptr ? less_busy_loop() : nullptr;
+  // One that has to wait does so here, so that this worker accepts no further one.
+  const bool may_go = door.held == nullptr && door.route->state->is_below_limit();
+  WorkerLoop* sibling = may_go ? less_busy_loop() : nullptr;
   if (sibling == nullptr) return begin_session(door, std::move(client));
   numbers_.handed_over.add(1);
   sibling->arriving_.fetch_add(1, std::memory_order_relaxed);
@@ -218,9 +237,28 @@ proxy::AcceptMode WorkerLoop::accept_mode() const noexcept {
                                                   : proxy::AcceptMode::kOne;
 }
 
+/// For the frontend's own limit.
+proxy::AcceptMode WorkerLoop::accept_mode(const Door& door) const noexcept {
+  proxy::FrontendState& state = *door.route->state;
+  if (state.limit() == 0) return proxy::AcceptMode::kMany;
+  if (sessions_.room().is_waiting(state.line())) return proxy::AcceptMode::kNone;
+  return state.room() > kNearLimit ? proxy::AcceptMode::kMany : proxy::AcceptMode::kOne;
+}
+
+void WorkerLoop::call(std::uint32_t worker, const balance::WaitLine& line,
+                      std::uint64_t after) noexcept {
+  const auto receiver =
+      std::find_if(siblings_.begin(), siblings_.end(), [worker](const WorkerLoop* sibling) {
+        return sibling->session_numbers().context().worker == worker;
+      });
+  if (receiver == siblings_.end()) return;  // the process is about to end
+  (*receiver)->mailbox().post(std::make_unique<LineCall>(**receiver, &line, after));
+}
+
 void WorkerLoop::keep_to_limit() noexcept {
   const proxy::AcceptMode mode = accept_mode();
-  for (Door& door : doors_) door.listener.review(mode);
+  // The modes stand in the order of their strictness.
+  for (Door& door : doors_) door.listener.review(std::max(mode, accept_mode(door)));
   // Sessions of other workers end without waking this one.
   if (mode == proxy::AcceptMode::kNone) {
     reactor_.timers().arm(recheck_, reactor_.now() + kRecheck);
@@ -250,6 +288,7 @@ std::uint64_t WorkerLoop::count_sessions(const proxy::SessionFilter& filter) noe
 // --- Turns ---
 
 void WorkerLoop::on_turn_end() noexcept {
+  sessions_.room().end_turn();
   relay_.end_turn();
   secure_.end_turn();
   udp_.end_turn();

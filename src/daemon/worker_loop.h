@@ -62,6 +62,7 @@ struct WorkerNumbers {
 class WorkerLoop final : private reactor::TurnEnd,
                          private proxy::TableReturn,
                          private proxy::ListenerOwner,
+                         private proxy::LineMessenger,
                          private proxy::FlowRoom {
  public:
   struct Parts {
@@ -102,6 +103,9 @@ class WorkerLoop final : private reactor::TurnEnd,
                                                           std::size_t limit);
   [[nodiscard]] std::uint64_t count_sessions(const proxy::SessionFilter& filter) noexcept;
 
+  /// Sessions that wait look again whether there is room for them, and whether there ever will be.
+  void review_waiting() { sessions_.room().review(); }
+
   /// Loops that may take connections from this one; they live as long. Before the first table.
   void set_siblings(std::vector<WorkerLoop*> siblings) { siblings_ = std::move(siblings); }
 
@@ -135,12 +139,15 @@ class WorkerLoop final : private reactor::TurnEnd,
     proxy::TablePin* held = nullptr;  ///< while it closes
   };
   struct HandOver;
+  struct LineCall;
   struct RoomWish;
 
   void on_turn_end() noexcept override;
   void on_table_returned(proxy::RouteTable& table) noexcept override;
   void on_connection(proxy::Listener& listener, sys::Fd client) noexcept override;
   void on_listener_closed(proxy::Listener& listener) noexcept override;
+  void call(std::uint32_t worker, const balance::WaitLine& line,
+            std::uint64_t after) noexcept override;
   [[nodiscard]] bool has_room() const noexcept override;
   void ask_others(const std::string& backend, std::uint64_t share) noexcept override;
 
@@ -148,6 +155,7 @@ class WorkerLoop final : private reactor::TurnEnd,
   void begin_session(Door& door, sys::Fd client) noexcept;
   [[nodiscard]] WorkerLoop* less_busy_loop() noexcept;
   [[nodiscard]] proxy::AcceptMode accept_mode() const noexcept;
+  [[nodiscard]] proxy::AcceptMode accept_mode(const Door& door) const noexcept;
   [[nodiscard]] std::uint64_t all_sessions() const noexcept;
   void keep_to_limit() noexcept;
   void on_recheck() noexcept {}  // the turn that it makes looks again

@@ -34,6 +34,7 @@ int status_for(const Ending& ending) noexcept {
       return ending.side == Side::kServer ? 502 : 0;
     case CloseReason::kConnectTimeout:
     case CloseReason::kIdleTimeout:
+    case CloseReason::kResponseTimeout:
       return 504;
     case CloseReason::kHandshakeTimeout:
       return ending.side == Side::kServer ? 504 : 0;

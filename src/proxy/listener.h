@@ -1,6 +1,7 @@
 // One listening socket of one worker.
 //
-//   accepting (many | one at a time) <--> resting (the process has all the sessions it may have)
+//   accepting (many | one at a time) <--> resting (the process or the frontend has all the sessions
+//   it may have)
 //       |            |                        |
 //       |            +<--> pausing            |   (descriptors ran out all the same: tried again
 //       later)
@@ -28,6 +29,7 @@ namespace sluice::proxy {
 
 class Listener;
 
+/// The later, the stricter.
 enum class AcceptMode : std::uint8_t { kMany, kOne, kNone };
 
 /// Takes the connections and learns when a closing listener is done.

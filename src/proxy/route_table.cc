@@ -25,6 +25,11 @@ void RouteTable::add(std::unique_ptr<FrontendRoute> frontend) {
   frontends_.push_back(std::move(frontend));
 }
 
+void RouteTable::come_into_force() noexcept {
+  for (const auto& frontend : frontends_) frontend->state->set_limit(frontend->max_sessions);
+  for (const auto& backend : backends_) backend->balance.come_into_force();
+}
+
 FrontendRoute* RouteTable::find_listener(const std::string& listen) noexcept {
   const auto found = listeners_.find(listen);
   return found == listeners_.end() ? nullptr : found->second;

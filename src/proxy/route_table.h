@@ -65,6 +65,9 @@ struct BackendRoute {
   base::milliseconds connect_timeout{0};
   base::milliseconds idle_timeout{0};
   base::milliseconds half_closed_timeout{0};
+  base::milliseconds queue_timeout{0};
+  base::milliseconds response_timeout{0};
+  std::uint32_t queue_size = 0;  ///< sessions that may wait for its servers
   std::uint32_t retries = 0;
   sys::Keepalive keepalive = sys::Keepalive::kOn;
   UdpRules udp;
@@ -76,6 +79,7 @@ enum class FrontendProtocol : std::uint8_t { kTcp, kUdp, kHttp };
 struct FrontendRoute {
   FrontendProtocol protocol = FrontendProtocol::kTcp;
   FrontendState* state = nullptr;
+  std::uint32_t max_sessions = 0;   ///< 0 = no limit; in force once the table is
   BackendRoute* backend = nullptr;  ///< the default; without one, the first route's
   bool has_default = true;
   bool terminates_tls = false;
@@ -112,6 +116,10 @@ class RouteTable {
   [[nodiscard]] const std::vector<std::unique_ptr<BackendRoute>>& backends() const noexcept {
     return backends_;
   }
+  /// The limits of its frontends and servers hold from now on, for older tables' sessions as well.
+  /// Control thread.
+  void come_into_force() noexcept;
+
   /// Null where no frontend listens on an address written like this.
   [[nodiscard]] FrontendRoute* find_listener(const std::string& listen) noexcept;
 

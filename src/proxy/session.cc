@@ -14,13 +14,17 @@ using State = Session::State;
 
 bool is_edge(State from, State to) noexcept {
   switch (to) {
-    case State::kGreeting:
+    case State::kAdmitting:
       return false;
+    case State::kGreeting:
+      return from == State::kAdmitting;
+    case State::kWaiting:
+      return from == State::kGreeting || from == State::kConnecting || from == State::kIntroducing;
     case State::kConnecting:
-      return from == State::kGreeting || from == State::kConnecting || from == State::kPausing ||
-             from == State::kIntroducing;
+      return from == State::kGreeting || from == State::kWaiting || from == State::kConnecting ||
+             from == State::kPausing || from == State::kIntroducing;
     case State::kPausing:
-      return from == State::kConnecting || from == State::kIntroducing;
+      return from == State::kConnecting || from == State::kWaiting || from == State::kIntroducing;
     case State::kIntroducing:
       return from == State::kConnecting;
     case State::kRelaying:
@@ -39,6 +43,9 @@ const char* name_of(State state) noexcept {
   switch (state) {
     case State::kGreeting:
       return "greeting";
+    case State::kAdmitting:
+    case State::kWaiting:
+      return "waiting";
     case State::kConnecting:
     case State::kPausing:
     case State::kIntroducing:
@@ -66,8 +73,6 @@ Session::Session(SessionContext& context, std::uint64_t id, sys::Fd client, Tabl
       greeted_at_(began_at_),
       client_(std::move(client)),
       client_address_(sys::remote_endpoint(client_.get())) {
-  frontend_.state->sessions().up();
-  frontend_.state->traffic(context_.worker).total.add(1);
   context_.pins.session_began(pin_);
 }
 
@@ -89,10 +94,14 @@ void Session::enter(State next) noexcept {
 
 bool Session::is_quiet() const noexcept {
   return !connect_.is_in_flight() && (!stage_ || stage_->is_quiet()) &&
-         (!upstream_ || upstream_->is_quiet()) && (!downstream_ || downstream_->is_quiet());
+         (!wait_ || wait_->is_quiet()) && (!upstream_ || upstream_->is_quiet()) &&
+         (!downstream_ || downstream_->is_quiet());
 }
 
 void Session::settle() noexcept {
+  if (wait_ && is_waiting() && wait_->is_client_gone()) {
+    begin_closing({CloseReason::kClientReset, Side::kClient});
+  }
   if (stage_) follow_stage();
   if (state_ == State::kRelaying) judge_relays();
   if (state_ == State::kClosing && is_quiet()) finish_closing();
@@ -124,12 +133,15 @@ void Session::on_timer() noexcept {
     case State::kConnecting:
       is_timed_out_ = true;
       return context_.relay.reactor.ring().cancel(connect_);
+    case State::kWaiting:
+      return begin_closing({CloseReason::kQueueTimeout, Side::kUs});
     case State::kPausing:
       return submit_connect();
     case State::kRelaying:
       return check_quietness();
     case State::kDelivering:
       return stage_ ? stage_->expire() : check_delivery();
+    case State::kAdmitting:
     case State::kClosing:
     case State::kEnded:
       return;

@@ -7,6 +7,7 @@
 namespace sluice::proxy {
 namespace {
 
+using balance::WaitLine;
 using std::chrono::seconds;
 
 /// A server that has just refused is tried again only after this, as HAProxy does; another one at
@@ -16,23 +17,48 @@ constexpr seconds kRetryPause{1};
 }  // namespace
 
 void Session::connect_to_next() noexcept {
+  static_cast<void>(try_to_connect(WaitLine::kNewcomer));
+}
+
+/// Goes to the server that is next, or waits for it. False where it waits.
+bool Session::try_to_connect(std::uint64_t ticket) noexcept {
   const balance::PickContext wish{
       .worker = context_.worker,
       .client = client_address_,
       .tried = tried_.indices(),
       .now = now(),
+      .ticket = ticket,
   };
-  const auto bound = bound_server(wish);
-  const auto picked = bound ? *bound : backend_->balance.pick(wish);
-  if (!picked) return begin_closing({CloseReason::kNoServer, Side::kUs});
-  server_index_ = *picked;
-  backend_->balance.candidate(*picked).state->session_began(context_.worker);
-  const auto tried = tried_.indices();
-  if (!tried.empty() && tried.back() == *picked) {
-    enter(State::kPausing);
-    return arm(kRetryPause);
+  const bool has_waited = state_ == State::kWaiting;
+  const auto taken = backend_->balance.take_or_wait(wish, bound_server(wish));
+  if (!taken && taken.error() == nullptr) {
+    begin_closing({CloseReason::kNoServer, Side::kUs});
+    return true;
   }
-  submit_connect();
+  if (!taken) {
+    WaitLine& line = *taken.error();
+    if (!has_waited) {
+      wait_for_server(line);
+    } else if (&line != wait_->line()) {
+      change_line(line);
+    }
+    return false;
+  }
+  server_index_ = *taken;
+  if (has_waited) {
+    timer_.disarm();
+    greeted_at_ = now();  // the time to connect is none that was spent in the queue
+    leave_line();
+    call_waiting();
+  }
+  const auto tried = tried_.indices();
+  if (!tried.empty() && tried.back() == *taken) {
+    enter(State::kPausing);
+    arm(kRetryPause);
+  } else {
+    submit_connect();
+  }
+  return true;
 }
 
 void Session::submit_connect() noexcept {
@@ -79,6 +105,7 @@ void Session::leave_server() noexcept {
   if (!server_index_) return;
   backend_->balance.candidate(*server_index_).state->session_ended();
   server_index_.reset();
+  call_waiting();
 }
 
 void Session::begin_introducing() noexcept {

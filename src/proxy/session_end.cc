@@ -26,6 +26,7 @@ void Session::begin_closing(Ending ending) noexcept {
     is_lingering_due_ = true;
   }
   ending_ = ending;
+  if (is_waiting()) give_place_up();
   enter(State::kClosing);
   timer_.disarm();
   context_.relay.reactor.ring().cancel(connect_);
@@ -72,8 +73,9 @@ void Session::finish() noexcept {
   enter(State::kEnded);
   if (parting_ != nullptr && is_reset_due_) sys::reset_on_close(parting_->get());
   client_.reset();
+  if (findings_) findings_->address_place = {};
   leave_server();
-  frontend_.state->sessions().down();
+  leave_frontend();
 }
 
 void Session::record() noexcept {

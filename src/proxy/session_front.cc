@@ -7,15 +7,6 @@
 
 namespace sluice::proxy {
 
-void Session::start() noexcept {
-  if (frontend_.greeting.empty()) {
-    connect_to_next();
-  } else {
-    start_next_stage();
-  }
-  settle();
-}
-
 const StageSequence* Session::stages() const noexcept {
   if (state_ == State::kGreeting) return &frontend_.greeting;
   SLUICE_ASSERT(server_index_.has_value());

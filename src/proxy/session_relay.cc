@@ -42,6 +42,7 @@ void Session::begin_relaying() noexcept {
   }
   upstream_->advance();
   downstream_->advance();
+  note_question();
   check_quietness();
 }
 
@@ -55,6 +56,7 @@ DirectionPtr Session::make_direction(const DirectionEnds& ends, SecureRelay::Leg
 }
 
 void Session::judge_relays() noexcept {
+  note_question();
   note_ends();
   if (http_) {
     if (const auto ending = http_->follow(*upstream_, *downstream_)) return begin_closing(*ending);
@@ -128,6 +130,20 @@ base::TimePoint Session::last_activity() const noexcept {
   return std::max(upstream_->last_activity(), downstream_->last_activity());
 }
 
+/// The server's time to answer begins with the client's first byte.
+void Session::note_question() noexcept {
+  const bool is_first = asked_at_ == base::TimePoint() && upstream_->bytes() > 0;
+  if (!is_first || backend_->response_timeout == base::milliseconds(0)) return;
+  asked_at_ = now();
+  context_.relay.reactor.timers().arm(timer_, now());  // check_quietness() sees to the rest
+}
+
+/// What is left of it; nothing where none is set, before a question and once there was an answer.
+std::optional<base::Duration> Session::time_to_answer() const noexcept {
+  if (asked_at_ == base::TimePoint() || downstream_->bytes() > 0) return std::nullopt;
+  return backend_->response_timeout - (now() - asked_at_);
+}
+
 // One timer serves the quiet limit without being moved for every byte: when it fires it looks at
 // the last byte's time.
 void Session::check_quietness() noexcept {
@@ -139,6 +155,12 @@ void Session::check_quietness() noexcept {
          Side::kUs});
   }
   base::Duration next = limit == base::Duration(0) ? limit : limit - quiet;
+  if (const auto left = time_to_answer()) {
+    if (*left <= base::Duration(0)) {
+      return begin_closing({CloseReason::kResponseTimeout, Side::kServer});
+    }
+    next = next == base::Duration(0) ? *left : std::min(next, *left);
+  }
   const bool wants_keepalive = !has_keepalive_ && backend_->keepalive == sys::Keepalive::kOn;
   if (wants_keepalive && now() - began_at_ >= kKeepaliveAfter) {
     sys::set_keepalive(client_.get(), sys::Keepalive::kOn);

@@ -15,8 +15,10 @@ bool SessionFilter::matches(const Session& session) const noexcept {
   return matches(session.id(), session.backend(), session.server());
 }
 
-SessionSet::SessionSet(RelayContext& relay, TablePins& pins, SessionLog& log, std::uint32_t worker)
-    : context_{relay, pins, *this, worker, true, log, {}, {}, {}} {}
+SessionSet::SessionSet(RelayContext& relay, TablePins& pins, SessionLog& log, std::uint32_t worker,
+                       LineMessenger* messenger)
+    : room_(worker, messenger),
+      context_{relay, pins, *this, room_, worker, true, log, {}, {}, {}} {}
 
 std::uint64_t SessionSet::next_id() noexcept {
   return (++serial_ << 16) | (context_.worker & 0xffff);

@@ -31,7 +31,9 @@ struct SessionFilter {
 class SessionSet final : public SessionOwner {
  public:
   /// `worker` becomes the low 16 bits of the sessions' ids, so that ids are unique in the process.
-  SessionSet(RelayContext& relay, TablePins& pins, SessionLog& log, std::uint32_t worker);
+  /// `messenger` is null where there is one worker only, else it outlives the set.
+  SessionSet(RelayContext& relay, TablePins& pins, SessionLog& log, std::uint32_t worker,
+             LineMessenger* messenger);
 
   /// Begins a session. It may have ended when this returns.
   void begin(sys::Fd client, TablePin& pin, FrontendRoute& frontend);
@@ -63,9 +65,14 @@ class SessionSet final : public SessionOwner {
   /// A number that no session of this process has had.
   [[nodiscard]] std::uint64_t next_id() noexcept;
 
+  /// Who waits, in all lines.
+  [[nodiscard]] WaitingRoom& room() noexcept { return room_; }
+  [[nodiscard]] const WaitingRoom& room() const noexcept { return room_; }
+
   void on_session_ended(Session& session) noexcept override;
 
  private:
+  WaitingRoom room_;
   SessionContext context_;
   base::Slab<Session> slab_;
   base::IntrusiveList<Session> sessions_;

@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "balance/address_counts.h"
 #include "base/clock.h"
 #include "proxy/direction.h"
 #include "proxy/http_findings.h"
@@ -61,7 +62,8 @@ struct Findings {
   /// Where a stage has opened records of the client's: the keys as they are now, which are no
   /// longer in `client_tls`.
   std::unique_ptr<SecureLeg> client_leg;
-  std::unique_ptr<HttpFindings> http;  ///< of an HTTP frontend
+  std::unique_ptr<HttpFindings> http;   ///< of an HTTP frontend
+  balance::AddressPlace address_place;  ///< counts the session for its client's address
   /// A stage has said the last word to the client and ended our side: it may still be sending.
   bool is_client_told = false;
   std::string problem;  ///< why a stage has failed, in words; empty = the ending says it all

@@ -74,17 +74,22 @@ void UdpFlow::settle() noexcept {
 
 // --- A server ---
 
-tl::expected<std::uint32_t, balance::NoServer> UdpFlow::pick() noexcept {
+balance::PickContext UdpFlow::wish() const noexcept {
   const bool is_by_flow = backend().udp.hash == FlowHash::kByFlow;
-  return backend().balance.pick({context_.sessions.worker, key().client, tried_.indices(),
-                                 is_by_flow ? balance::flow_key(key().client) : 0, now()});
+  return {.worker = context_.sessions.worker,
+          .client = key().client,
+          .tried = tried_.indices(),
+          .key = is_by_flow ? balance::flow_key(key().client) : 0,
+          .now = now()};
 }
 
 bool UdpFlow::connect_to_next() noexcept {
   for (;;) {
-    const auto picked = pick();
+    const auto picked = backend().balance.take(wish());
     if (!picked) {
-      end({CloseReason::kNoServer, Side::kUs});
+      // Datagrams do not wait until a server has room.
+      const bool is_full = picked.error() == balance::NoServer::kAllFull;
+      end({is_full ? CloseReason::kLimit : CloseReason::kNoServer, Side::kUs});
       return false;
     }
     const int error = connect_to(*picked);
@@ -110,7 +115,6 @@ bool UdpFlow::connect_to_next() noexcept {
 
 int UdpFlow::connect_to(std::uint32_t server_index) noexcept {
   server_index_ = server_index;
-  server()->session_began(context_.sessions.worker);
   socket_.reset();
   server_address_ = backend().addresses[server_index].get();
   if (!server_address_.is_specified()) return EHOSTUNREACH;  // a name unknown
@@ -122,6 +126,10 @@ void UdpFlow::leave_server() noexcept {
   if (!server_index_) return;
   server()->session_ended();
   server_index_.reset();
+  // Sessions of TCP frontends may wait for a server of the same backend.
+  backend().balance.visit_lines_with_room(
+      context_.sessions.worker,
+      [this](balance::WaitLine& line) { context_.sessions.room.call(line); });
 }
 
 bool UdpFlow::may_move() noexcept {
@@ -143,9 +151,11 @@ void UdpFlow::on_refused() noexcept {
   if (!may_move()) return;
   const std::uint32_t refuser = *server_index_;
   tried_.add(refuser);
-  const auto picked = pick();
+  const auto picked = backend().balance.pick(wish());
   const auto tried = tried_.indices();
   if (!picked || std::find(tried.begin(), tried.end(), *picked) != tried.end()) return;
+  auto& next = *backend().balance.candidate(*picked).state;
+  if (!next.take(context_.sessions.worker, balance::WaitLine::kNewcomer)) return;
   leave_server();
   counters.retries.add(1);
   ++retries_;

@@ -128,10 +128,10 @@ class UdpFlow final : public FlowEntry,
   void on_refused() noexcept;
   [[nodiscard]] bool may_move() noexcept;
 
-  [[nodiscard]] tl::expected<std::uint32_t, balance::NoServer> pick() noexcept;
+  [[nodiscard]] balance::PickContext wish() const noexcept;
   /// Connects to a picked server; goes on to others while that fails at once.
   [[nodiscard]] bool connect_to_next() noexcept;
-  /// Gives an errno, 0 = done.
+  /// To one that it has been counted on (ServerState::take()). Gives an errno, 0 = done.
   [[nodiscard]] int connect_to(std::uint32_t server) noexcept;
   void leave_server() noexcept;
 

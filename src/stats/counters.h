@@ -36,18 +36,36 @@ class SharedGauge {
   /// Adds one and returns the new value.
   std::uint64_t up() noexcept {
     const auto now = value_.fetch_add(1, std::memory_order_relaxed) + 1;
-    auto seen = max_.load(std::memory_order_relaxed);
-    while (now > seen && !max_.compare_exchange_weak(seen, now, std::memory_order_relaxed)) {
-    }
+    note(now);
     return now;
   }
-  void down() noexcept { value_.fetch_sub(1, std::memory_order_relaxed); }
+  /// Adds one unless it has this value or more, whoever else adds at the same instant.
+  [[nodiscard]] bool up_below(std::uint64_t limit) noexcept {
+    auto now = value_.load(std::memory_order_relaxed);
+    do {
+      if (now >= limit) return false;
+    } while (!value_.compare_exchange_weak(now, now + 1, std::memory_order_seq_cst,
+                                           std::memory_order_relaxed));
+    note(now + 1);
+    return true;
+  }
+  /// Sequentially consistent, like is_below(): who waits for room must not miss it.
+  void down() noexcept { value_.fetch_sub(1, std::memory_order_seq_cst); }
+  [[nodiscard]] bool is_below(std::uint64_t limit) const noexcept {
+    return value_.load(std::memory_order_seq_cst) < limit;
+  }
   [[nodiscard]] std::uint64_t value() const noexcept {
     return value_.load(std::memory_order_relaxed);
   }
   [[nodiscard]] std::uint64_t max() const noexcept { return max_.load(std::memory_order_relaxed); }
 
  private:
+  void note(std::uint64_t now) noexcept {
+    auto seen = max_.load(std::memory_order_relaxed);
+    while (now > seen && !max_.compare_exchange_weak(seen, now, std::memory_order_relaxed)) {
+    }
+  }
+
   std::atomic<std::uint64_t> value_{0};
   std::atomic<std::uint64_t> max_{0};
 };

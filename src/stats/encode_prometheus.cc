@@ -214,7 +214,9 @@ void add_process(Families& families, const Status& status) {
 
 void add_frontends(Families& families, const std::vector<FrontendRow>& rows) {
   const auto labels = [](const FrontendRow& row) { return Labels{{"frontend", row.name}}; };
-  const auto is_open = [](const FrontendRow& row) { return row.state == "OPEN" ? 1.0 : 0.0; };
+  const auto is_open = [](const FrontendRow& row) {
+    return row.state == "OPEN" || row.state == "FULL" ? 1.0 : 0.0;
+  };
   add_gauge(families, {"sluice_frontend_up", "1 while the frontend listens."}, rows, is_open,
             labels);
   add_series(families, kFrontendSeries, rows, labels);

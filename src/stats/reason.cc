@@ -22,6 +22,7 @@ std::string_view to_string(CloseReason reason) noexcept {
                                                                              "request_invalid",
                                                                              "request_timeout",
                                                                              "response_invalid",
+                                                                             "response_timeout",
                                                                              "denied",
                                                                              "limit",
                                                                              "client_reset",

@@ -60,6 +60,7 @@ class TestBackend {
     if (!policy) throw std::runtime_error(policy.error().text);
     backend_ = std::make_unique<Backend>(*backend_state, std::move(candidates), rules_,
                                          std::move(*policy));
+    backend_->come_into_force();
     states_ = std::move(states);
     backend_state_ = std::move(backend_state);
     registry_.prune();

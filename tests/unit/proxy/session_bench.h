@@ -28,6 +28,11 @@ struct BackendSetup {
   std::vector<StageSequence> introductions{};
   bool forwarded = false;
   std::unique_ptr<CookieJar> cookies{};
+  std::uint32_t most_sessions = 0;  ///< of the frontend
+  std::uint32_t most_per_server = 0;
+  std::uint32_t queue_size = 1024;
+  base::milliseconds queue{0};
+  base::milliseconds response{0};
 };
 
 struct SessionParts final : private TableReturn {
@@ -38,9 +43,12 @@ struct SessionParts final : private TableReturn {
         relay{reactor, chunks, pipes, true, {}, {}, {}, {}},
         pins(*this),
         log(256),
-        sessions(relay, pins, log, 0) {}
+        sessions(relay, pins, log, 0, nullptr) {}
 
-  void on_turn_end() noexcept { relay.end_turn(); }
+  void on_turn_end() noexcept {
+    sessions.room().end_turn();
+    relay.end_turn();
+  }
   void on_table_returned(RouteTable& table) noexcept override {
     returned.push_back(table.generation());
   }
@@ -62,7 +70,7 @@ class SessionBench {
     std::vector<balance::Candidate> candidates;
     for (std::size_t index = 0; index < setup.servers.size(); ++index) {
       servers_.push_back(registry_.server("shop", "app" + std::to_string(index + 1)));
-      candidates.push_back({servers_.back().get(), setup.weight, false, 0});
+      candidates.push_back({servers_.back().get(), setup.weight, false, setup.most_per_server});
     }
     auto policy = value_or_throw(balance::make_policy("round_robin", {1, setup.servers.size()}));
     auto backend = std::make_unique<BackendRoute>(
@@ -72,8 +80,12 @@ class SessionBench {
     backend->connect_timeout = setup.connect;
     backend->idle_timeout = setup.idle;
     backend->half_closed_timeout = setup.half_closed;
+    backend->queue_timeout = setup.queue;
+    backend->queue_size = setup.queue_size;
+    backend->response_timeout = setup.response;
     auto frontend = std::make_unique<FrontendRoute>();
     frontend->state = &frontend_;
+    frontend->max_sessions = setup.most_sessions;
     backend->introductions = std::move(setup.introductions);
     backend->cookies = std::move(setup.cookies);
     frontend->backend = backend.get();
@@ -81,6 +93,7 @@ class SessionBench {
     frontend->forwarded = setup.forwarded;
     table_.add(std::move(backend));
     table_.add(std::move(frontend));
+    table_.come_into_force();
     loop_.run([this] { loop_.parts().pins.swap(table_); });
   }
   /// Ends what a test has left; the slab asserts that no session is left over.
