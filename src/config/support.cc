@@ -29,7 +29,6 @@ using B = BackendConfig;
 
 constexpr Unsupported<Config> kGlobals[] = {
     {{"ktls"}, [](const Config& config) { return config.ktls == KtlsMode::kOn; }},
-    {{"watch"}, differs<&Config::watch>},
 };
 
 constexpr bool is_udp(const F& frontend) {

@@ -48,7 +48,10 @@ Supervisor::Supervisor(std::string file)
       signals_(io_, SIGHUP, SIGTERM, SIGQUIT),
       ticker_(io_),
       stop_timer_(io_),
-      names_(io_, [this](LogLevel level, const std::string& line) { on_name_event(level, line); }) {
+      names_(io_, [this](LogLevel level, const std::string& line) { on_name_event(level, line); }),
+      watch_(
+          io_, file_, [this](const std::string& changed) { on_file_changed(changed); },
+          [this](LogLevel level, const std::string& line) { log_.event(level, line); }) {
   signals_.add(SIGINT);
   std::signal(SIGPIPE, SIG_IGN);  // splice(2) has no MSG_NOSIGNAL
 }
@@ -72,6 +75,7 @@ ExitCode Supervisor::start() {
   if (!loaded.config) return ExitCode::kNo;
   config_ = std::move(*loaded.config);
   log_.configure(config_.log);
+  watch_.follow(config_);
 
   wait_for_names();
   auto engine = Engine::start(config_.workers, io_, *this);
@@ -164,6 +168,7 @@ void Supervisor::on_engine_drained() {
   ticker_.cancel();
   signals_.cancel();
   names_.stop();
+  watch_.stop();
   prober_->apply({});
   keeper_->stop();
   admin_->stop();

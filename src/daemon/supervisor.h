@@ -23,6 +23,7 @@
 #include "daemon/admin.h"
 #include "daemon/admin_source.h"
 #include "daemon/engine.h"
+#include "daemon/file_watch.h"
 #include "daemon/log.h"
 #include "daemon/prober.h"
 #include "daemon/rate_meter.h"
@@ -62,6 +63,7 @@ class Supervisor final : private EngineEvents, private AdminSource {
   // Reload (supervisor_reload.cc)
   void reload(ReloadCallback done) override;
   void begin_reload();
+  void on_file_changed(const std::string& file);
   void prepare_reload(config::Loaded loaded);
   void refuse_reload(Diagnostics diagnostics);
   void take_effect(Config config, Engine::Prepared prepared, AdminRebind admin,
@@ -107,6 +109,7 @@ class Supervisor final : private EngineEvents, private AdminSource {
   std::unique_ptr<Prober> prober_;
   std::unique_ptr<AdminServer> admin_;
   AddressBook names_;
+  FileWatch watch_;
   RateMeter rates_;
   std::vector<std::string> missing_features_;
   std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();

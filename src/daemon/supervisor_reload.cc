@@ -18,9 +18,17 @@ void Supervisor::reload(ReloadCallback done) {
   begin_reload();
 }
 
+void Supervisor::on_file_changed(const std::string& file) {
+  // While it stops nothing takes effect any more.
+  if (!stopping_.empty()) return;
+  log_.info("watch: " + file + " has changed");
+  reload([](const ReloadOutcome&) {});
+}
+
 void Supervisor::begin_reload() {
   is_reloading_ = true;
   sd_notify(0, "RELOADING=1");
+  watch_.note_reading();
   config::Loaded loaded = config::load(file_);
   if (!loaded.config) return refuse_reload(std::move(loaded.diagnostics));
   const auto shared = std::make_shared<config::Loaded>(std::move(loaded));
@@ -74,6 +82,7 @@ void Supervisor::take_effect(Config config, Engine::Prepared prepared, AdminRebi
   log_.configure(config_.log);
   admin_->apply(std::move(admin));
   names_.follow(config_);
+  watch_.follow(config_);
   fill_addresses(*prepared.compiled.table);
   engine_->publish(std::move(prepared), config_, [this, before, outcome = std::move(outcome)] {
     check_servers();
