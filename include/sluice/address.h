@@ -1,7 +1,8 @@
 // An IP address, with or without a port, as the whole program passes it around.
 //
 // A value of 28 bytes that the kernel's calls take as it is. UNIX socket paths are not addresses
-// here: a listener spells them in its own configuration. Immutable after construction; any thread.
+// here: a listener spells them in its own configuration, and the end of a UNIX socket is not
+// specified, but known for what it is. Immutable after construction; any thread.
 #pragma once
 
 #include <netinet/in.h>
@@ -27,12 +28,15 @@ class Endpoint {
   /// Joins a numeric IPv4 or IPv6 address (no brackets) with a port.
   [[nodiscard]] static Result<Endpoint> from_ip(std::string_view ip, std::uint16_t port);
 
-  /// Takes what accept(2), getpeername(2) or getsockname(2) wrote; an unknown family gives the
-  /// unspecified endpoint.
+  /// Takes what accept(2), getpeername(2) or getsockname(2) wrote. A UNIX socket's is not
+  /// specified and prints as "unix"; an unknown family gives the unspecified endpoint.
   [[nodiscard]] static Endpoint from_sockaddr(const sockaddr_storage& from) noexcept;
 
   [[nodiscard]] int family() const noexcept { return address_.plain.sa_family; }
-  [[nodiscard]] bool is_specified() const noexcept { return family() != AF_UNSPEC; }
+  /// Whether it is an IP address.
+  [[nodiscard]] bool is_specified() const noexcept {
+    return family() == AF_INET || family() == AF_INET6;
+  }
   [[nodiscard]] std::uint16_t port() const noexcept;
   [[nodiscard]] Endpoint with_port(std::uint16_t port) const noexcept;
 

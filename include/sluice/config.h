@@ -36,10 +36,12 @@ enum class ListenKind { kIp, kUnix, kFd };
 struct ListenAddress {
   std::string text;  ///< as written, the name in logs: `[::]:443`, `*:80`, `unix:/run/x`, `fd:3`
   ListenKind kind = ListenKind::kIp;
-  std::string host;        ///< kIp: numeric IPv4 or IPv6 without brackets (`*` is 0.0.0.0)
-  std::uint16_t port = 0;  ///< kIp
-  std::string path;        ///< kUnix
-  int fd = -1;             ///< kFd: a descriptor inherited at start
+  std::string host;             ///< kIp: numeric IPv4 or IPv6 without brackets (`*` is 0.0.0.0)
+  std::uint16_t port = 0;       ///< kIp
+  std::uint16_t last_port = 0;  ///< kIp: of a range that begins with `port`; 0 = only that one
+  std::string path;             ///< kUnix: absolute
+  std::uint32_t mode = 0666;    ///< kUnix: of the file; connecting takes the right to write
+  int fd = -1;                  ///< kFd: a descriptor inherited at start
   SourcePosition position;
 
   bool operator==(const ListenAddress&) const = default;

@@ -3,6 +3,7 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "config/report.h"
@@ -14,6 +15,9 @@ namespace {
 
 constexpr std::string_view kListenForms =
     "; write an address and a port such as \"0.0.0.0:443\", \"[::]:443\", or unix:/path, or fd:N";
+constexpr std::uint64_t kHighestPort = 65'535;
+/// Every worker has a socket for every port.
+constexpr std::uint64_t kMostPortsOfRange = 1'000;
 
 tl::unexpected<std::string> wrong(std::string text) {
   return tl::unexpected<std::string>(std::move(text));
@@ -42,19 +46,38 @@ bool looks_like_ipv4(std::string_view text) {
   });
 }
 
+/// Permission bits as chmod(1) takes them.
+Parsed<std::uint32_t> parse_mode(std::string_view text) {
+  constexpr std::uint32_t kAllBits = 0777;
+  std::uint32_t mode = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, mode, 8);
+  if (text.empty() || error != std::errc() || stopped != end || mode > kAllBits) {
+    return wrong(quote(text) + " is no mode; write three octal digits, such as mode=660");
+  }
+  return mode;
+}
+
+/// `PATH` or `PATH,mode=660`.
 Parsed<ListenAddress> parse_unix_listen(std::string_view text, ListenAddress out) {
+  constexpr std::string_view kMode = ",mode=";
   out.kind = ListenKind::kUnix;
-  const auto path = parse_text(text);
+  const std::size_t option = text.rfind(kMode);
+  if (option != std::string_view::npos) {
+    const auto mode = parse_mode(text.substr(option + kMode.size()));
+    if (!mode) return wrong(mode.error());
+    out.mode = *mode;
+    text = text.substr(0, option);
+  }
+  auto path = parse_text(text);
   if (!path) return wrong("unix: needs a path, such as unix:/run/app.sock");
-  auto checked = check_socket_path(*path);
-  if (!checked) return wrong(std::move(checked.error()));
-  out.path = std::move(*checked);
+  out.path = std::move(*path);
   return out;
 }
 
 Parsed<ListenAddress> parse_fd_listen(std::string_view text, ListenAddress out) {
-  constexpr std::uint64_t kLeast = 3;  // below are standard input, output and error
-  constexpr std::uint64_t kMost = 65'535;
+  constexpr std::uint64_t kLeast = 3;     // below are standard input, output and error
+  constexpr std::uint64_t kMost = 1'023;  // those above are not looked at at the start
   out.kind = ListenKind::kFd;
   const auto fd = parse_number(text, kLeast, kMost);
   if (!fd) return wrong("fd: needs the number of an inherited descriptor; " + fd.error());
@@ -85,6 +108,26 @@ Parsed<std::string> parse_listen_host(std::string_view host) {
   return wrong(quote(host) +
                " is not a numeric address; listen on an address of this host, or on 0.0.0.0 or "
                "[::] for every one");
+}
+
+/// `80` or `8000-8010`.
+Parsed<ListenAddress> parse_ports(std::string_view text, ListenAddress out) {
+  const std::size_t dash = text.find('-');
+  const auto first = parse_number(text.substr(0, dash), 1, kHighestPort);
+  if (!first) return wrong("port " + first.error());
+  out.port = static_cast<std::uint16_t>(*first);
+  if (dash == std::string_view::npos) return out;
+  const auto last = parse_number(text.substr(dash + 1), 1, kHighestPort);
+  if (!last) return wrong("last port " + last.error());
+  if (*last <= *first) {
+    return wrong(quote(text) + " is no range of ports: the last one is to be above the first");
+  }
+  if (*last - *first >= kMostPortsOfRange) {
+    return wrong(quote(text) + " is too large: a range has at most " +
+                 std::to_string(kMostPortsOfRange) + " ports");
+  }
+  out.last_port = static_cast<std::uint16_t>(*last);
+  return out;
 }
 
 bool is_host_label(std::string_view label) {
@@ -152,7 +195,7 @@ Parsed<ListenAddress> parse_listen(std::string_view text) {
   }
   const std::size_t colon = text.rfind(':');
   if (const std::string_view port = text.substr(colon == 0 ? 1 : 0);
-      parse_number(port, 1, 65'535)) {
+      parse_number(port, 1, kHighestPort)) {
     return wrong(quote(text) + " has no address; write \"0.0.0.0:" + std::string(port) +
                  "\" for every IPv4 address, \"[::]:" + std::string(port) +
                  "\" for every IPv6 one");
@@ -162,11 +205,8 @@ Parsed<ListenAddress> parse_listen(std::string_view text) {
   }
   auto host = parse_listen_host(text.substr(0, colon));
   if (!host) return wrong(host.error());
-  const auto port = parse_number(text.substr(colon + 1), 1, 65'535);
-  if (!port) return wrong("port " + port.error());
   out.host = std::move(*host);
-  out.port = static_cast<std::uint16_t>(*port);
-  return out;
+  return parse_ports(text.substr(colon + 1), std::move(out));
 }
 
 Parsed<std::string> parse_server_address(std::string_view text) {

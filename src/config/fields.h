@@ -235,15 +235,14 @@ void blocks(Context& context, const Value& value, detail::Owner<M>& out) {
   });
 }
 
-/// A list of scalars, or a single one without the list.
-template <auto M, auto Parse>
-void list(Context& context, const Value& value, detail::Owner<M>& out) {
-  auto& items = out.*M;
+/// A list of scalars, or a single one without the list. `parse(text)` makes an element.
+template <typename T, typename Parse>
+void parse_items(Context& context, const Value& value, std::vector<T>& items, Parse parse) {
   items.clear();
   const auto decode_item = [&](const Value& item) {
     if (!detail::expect_scalar(context, item, "text")) return;
     auto& element = items.emplace_back();
-    detail::store(context, item, Parse(item.node->text), element);
+    detail::store(context, item, parse(item.node->text), element);
     if constexpr (requires { element.position; }) {
       element.position = context.position(item.offset);
     }
@@ -253,6 +252,11 @@ void list(Context& context, const Value& value, detail::Owner<M>& out) {
   } else if (detail::expect_scalar(context, value, "text or a list ([a, b] or `- ` lines)")) {
     decode_item(value);
   }
+}
+
+template <auto M, auto Parse>
+void list(Context& context, const Value& value, detail::Owner<M>& out) {
+  parse_items(context, value, out.*M, Parse);
 }
 
 // --- Scalars ---

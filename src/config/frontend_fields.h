@@ -39,10 +39,13 @@ inline constexpr Field<FrontendTimeouts> kFrontendTimeoutFields[] = {
     {"request_head", duration<&FrontendTimeouts::request_head>},
 };
 
+/// Addresses; paths of UNIX sockets are relative to the configuration's place.
+void decode_listen(Context& context, const Value& value, FrontendConfig& out);
+
 inline constexpr Field<FrontendConfig> kFrontendFields[] = {
     {"name", text<&FrontendConfig::name, parse_name>, {.is_required = true}},
     {"protocol", choice<&FrontendConfig::protocol, kProtocols>},
-    {"listen", list<&FrontendConfig::listen, parse_listen>, {.is_required = true}},
+    {"listen", decode_listen, {.is_required = true}},
     {"backend", text<&FrontendConfig::backend, parse_name>},
     {"routes", blocks<&FrontendConfig::routes, kRouteFields, "a route">},
     {"tls", optional_block<&FrontendConfig::tls, kFrontendTlsFields, "`tls` of a frontend">},

@@ -1,7 +1,9 @@
 #include "config/frontend_rules.h"
 
+#include <algorithm>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace sluice::config {
 
@@ -10,7 +12,7 @@ namespace {
 /// Who listens on an address, for the message about the second one.
 struct Listener {
   const FrontendConfig* frontend;  ///< null: the admin interface
-  SourcePosition position;
+  const ListenAddress* address;
 };
 
 std::string name_of(const FrontendConfig* frontend) {
@@ -19,17 +21,16 @@ std::string name_of(const FrontendConfig* frontend) {
   return "frontend " + quote(frontend->name);
 }
 
-std::string listener_key(const ListenAddress& address, Protocol protocol) {
-  switch (address.kind) {
-    case ListenKind::kUnix:
-      return "unix " + address.path;
-    case ListenKind::kFd:
-      return "fd " + std::to_string(address.fd);
-    case ListenKind::kIp:
-      break;
-  }
+/// What nobody else may have: one for each port of a range.
+std::vector<std::string> listener_keys(const ListenAddress& address, Protocol protocol) {
+  if (address.kind == ListenKind::kUnix) return {"unix " + address.path};
+  if (address.kind == ListenKind::kFd) return {"fd " + std::to_string(address.fd)};
   const std::string transport = protocol == Protocol::kUdp ? "udp " : "tcp ";
-  return transport + address.host + ' ' + std::to_string(address.port);
+  std::vector<std::string> keys;
+  for (unsigned port = address.port; port <= std::max(address.port, address.last_port); ++port) {
+    keys.push_back(transport + address.host + ' ' + std::to_string(port));
+  }
+  return keys;
 }
 
 bool has_decoded(const ListenAddress& address) {
@@ -58,14 +59,33 @@ class ListenerCheck {
   void add(const ListenAddress& address, Protocol protocol, const FrontendConfig* frontend,
            const Path& path) {
     if (!has_decoded(address)) return;
-    const Listener self{frontend, address.position};
-    const auto [found, is_new] = first_.emplace(listener_key(address, protocol), self);
-    if (is_new) return;
-    const Listener& first = found->second;
-    checker_.error(path, first.frontend == frontend
-                             ? "is listed twice: " + quote(address.text)
-                             : name_of(first.frontend) + " already listens on " +
-                                   quote(address.text) + ", " + line_of(first.position));
+    check_transport(address, protocol, path);
+    const Listener self{frontend, &address};
+    const Listener* other = nullptr;
+    for (const std::string& key : listener_keys(address, protocol)) {
+      const auto [found, is_new] = first_.emplace(key, self);
+      if (!is_new && other == nullptr) other = &found->second;
+    }
+    if (other != nullptr) complain(self, *other, path);
+  }
+
+  void complain(const Listener& self, const Listener& first, const Path& path) {
+    const std::string there = quote(first.address->text);
+    const std::string own = quote(self.address->text);
+    if (first.frontend != self.frontend) {
+      return checker_.error(path, name_of(first.frontend) + " already listens on " + there + ", " +
+                                      line_of(first.address->position));
+    }
+    const bool is_range = self.address->last_port != 0 || first.address->last_port != 0;
+    checker_.error(path, is_range && there != own ? own + " has ports that " + there + " has, too"
+                                                  : "is listed twice: " + own);
+  }
+
+  void check_transport(const ListenAddress& address, Protocol protocol, const Path& path) {
+    if (protocol != Protocol::kUdp || address.kind == ListenKind::kIp) return;
+    checker_.error(path, quote(address.text) +
+                             " is for connections: `protocol: udp` listens on "
+                             "IP addresses only");
   }
 
   Checker& checker_;

@@ -34,7 +34,7 @@ using Parsed = tl::expected<T, std::string>;
 /// The path itself if it is short enough for a UNIX socket: the kernel takes 107 bytes (unix(7)).
 [[nodiscard]] Parsed<std::string> check_socket_path(std::string path);
 
-/// `10.0.0.1:80`, `[::1]:80`, `*:80`, `unix:/path`, `fd:3`.
+/// `10.0.0.1:80`, `[::1]:80`, `*:80`, `*:8000-8010`, `unix:/path`, `unix:/path,mode=660`, `fd:3`.
 [[nodiscard]] Parsed<ListenAddress> parse_listen(std::string_view text);
 
 /// A server's address: IPv4, IPv6 (with or without brackets) or a host name.

@@ -165,6 +165,17 @@ void decode_admin_socket(Context& context, const Value& value, AdminConfig& out)
   if (!checked) context.error(value.offset, checked.error());
 }
 
+void decode_listen(Context& context, const Value& value, FrontendConfig& out) {
+  parse_items(context, value, out.listen, [&](std::string_view text) -> Parsed<ListenAddress> {
+    auto parsed = parse_listen(text);
+    if (!parsed || parsed->kind != ListenKind::kUnix) return parsed;
+    auto path = check_socket_path(context.resolve(parsed->path));
+    if (!path) return tl::unexpected(std::move(path.error()));
+    parsed->path = std::move(*path);
+    return parsed;
+  });
+}
+
 void decode_admin_listen(Context& context, const Value& value, AdminConfig& out) {
   if (!detail::expect_scalar(context, value, "an address such as 127.0.0.1:9901")) return;
   auto parsed = parse_listen(value.node->text);
@@ -173,6 +184,7 @@ void decode_admin_listen(Context& context, const Value& value, AdminConfig& out)
                                        : std::move(parsed.error()));
     return;
   }
+  if (parsed->last_port != 0) return context.error(value.offset, "takes one port, not a range");
   out.listen = std::move(*parsed);
   out.listen->position = context.position(value.offset);
 }

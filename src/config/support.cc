@@ -70,15 +70,6 @@ void check_entry(Checker& checker, const Unsupported<T> (&table)[N], const T& en
   }
 }
 
-void check_listeners(Checker& checker, std::size_t frontend) {
-  const std::vector<ListenAddress>& listen = checker.config.frontends[frontend].listen;
-  for (std::size_t i = 0; i < listen.size(); ++i) {
-    if (listen[i].kind == ListenKind::kIp) continue;
-    checker.error(make_path("frontends", frontend, "listen", i),
-                  quote(listen[i].text) + " is not supported yet: only IP addresses are");
-  }
-}
-
 }  // namespace
 
 void check_support(Checker& checker) {
@@ -86,7 +77,6 @@ void check_support(Checker& checker) {
   check_entry(checker, kGlobals, config, {});
   for (std::size_t i = 0; i < config.frontends.size(); ++i) {
     check_entry(checker, kFrontends, config.frontends[i], make_path("frontends", i));
-    check_listeners(checker, i);
   }
   for (std::size_t i = 0; i < config.backends.size(); ++i) {
     check_entry(checker, kBackends, config.backends[i], make_path("backends", i));

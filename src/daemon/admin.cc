@@ -72,23 +72,24 @@ class Listener : public std::enable_shared_from_this<Listener> {
 }  // namespace
 
 struct AdminRebind::Sockets {
-  AdminConfig config;                 ///< what the server has once this is applied
-  std::optional<AdminSocket> socket;  ///< nothing = the current one stays
-  sys::Fd tcp;                        ///< not open = the current one stays, or there is none
+  AdminConfig config;                       ///< what the server has once this is applied
+  std::optional<sys::UnixListener> socket;  ///< nothing = the current one stays
+  sys::Fd tcp;                              ///< not open = the current one stays, or there is none
 };
 
 struct AdminServer::State {
   State(asio::io_context& io_context, AdminSource& source, const AdminLimits& limits)
       : io(io_context), connections(source, limits) {}
 
-  [[nodiscard]] Result<std::optional<AdminSocket>> prepare_socket(const AdminConfig& wanted) const;
+  [[nodiscard]] Result<std::optional<sys::UnixListener>> prepare_socket(
+      const AdminConfig& wanted) const;
   [[nodiscard]] Result<sys::Fd> prepare_tcp(const AdminConfig& wanted) const;
   [[nodiscard]] std::shared_ptr<Listener> listen(sys::Fd fd, int family, AdminAccess access);
 
   asio::io_context& io;
   AdminConnections connections;
   AdminConfig config;
-  std::optional<AdminSocket> socket;
+  std::optional<sys::UnixListener> socket;
   std::shared_ptr<Listener> local;
   std::shared_ptr<Listener> tcp;  ///< null where none is configured
 };
@@ -102,7 +103,7 @@ void close_listener(std::shared_ptr<Listener>& listener) {
 
 }  // namespace
 
-Result<std::optional<AdminSocket>> AdminServer::State::prepare_socket(
+Result<std::optional<sys::UnixListener>> AdminServer::State::prepare_socket(
     const AdminConfig& wanted) const {
   if (socket && wanted.socket == config.socket && socket->is_in_place()) return std::nullopt;
   std::string path = wanted.socket;
@@ -113,9 +114,9 @@ Result<std::optional<AdminSocket>> AdminServer::State::prepare_socket(
   }
   // The same place spelt otherwise: listening there again would find ourselves.
   if (socket && path == socket->path() && socket->is_in_place()) return std::nullopt;
-  auto made = AdminSocket::listen(path);
+  auto made = listen_admin(path);
   if (!made) return tl::unexpected(made.error());
-  return std::optional<AdminSocket>(*std::move(made));
+  return std::optional<sys::UnixListener>(*std::move(made));
 }
 
 /// A listener that only changes its address keeps its port (127.0.0.1 to 0.0.0.0), so the old

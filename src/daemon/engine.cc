@@ -50,12 +50,12 @@ EngineBudget share_out(std::size_t descriptors, std::size_t workers) {
 
 }  // namespace
 
-Engine::Engine(std::size_t workers, const EngineBudget& budget, boost::asio::io_context& io,
-               EngineEvents& events)
+Engine::Engine(std::size_t workers, const EngineBudget& budget, InheritedSockets inherited,
+               boost::asio::io_context& io, EngineEvents& events)
     : budget_(budget),
       io_(io),
       events_(events),
-      listeners_(workers, budget.backlog),
+      listeners_(workers, budget.backlog, std::move(inherited)),
       registry_(workers, &events) {}
 
 Engine::~Engine() {
@@ -71,11 +71,12 @@ Engine::~Engine() {
 }
 
 Result<std::unique_ptr<Engine>> Engine::start(std::optional<int> workers,
+                                              InheritedSockets inherited,
                                               boost::asio::io_context& io, EngineEvents& events) {
   const std::vector<int> cpus = sys::allowed_cpus();
   const std::size_t count = workers ? static_cast<std::size_t>(*workers) : cpus.size();
   const EngineBudget budget = share_out(raise_descriptor_limit(), count);
-  std::unique_ptr<Engine> engine(new Engine(count, budget, io, events));
+  std::unique_ptr<Engine> engine(new Engine(count, budget, std::move(inherited), io, events));
   for (std::size_t index = 0; index < count; ++index) {
     // More workers than CPUs is somebody's experiment: the kernel places them.
     const std::optional<int> cpu = count <= cpus.size() ? std::optional(cpus[index]) : std::nullopt;

@@ -55,6 +55,7 @@ class Engine final : private WorkerEvents {
   /// Starts `workers` threads (nothing: one per allowed CPU, pinned). `io` and `events` live
   /// longer.
   [[nodiscard]] static Result<std::unique_ptr<Engine>> start(std::optional<int> workers,
+                                                             InheritedSockets inherited,
                                                              boost::asio::io_context& io,
                                                              EngineEvents& events);
   /// Must be drained, or never have published.
@@ -96,8 +97,8 @@ class Engine final : private WorkerEvents {
     std::size_t holders;  ///< workers that have not given it back
   };
 
-  Engine(std::size_t workers, const EngineBudget& budget, boost::asio::io_context& io,
-         EngineEvents& events);
+  Engine(std::size_t workers, const EngineBudget& budget, InheritedSockets inherited,
+         boost::asio::io_context& io, EngineEvents& events);
 
   void on_table_returned(proxy::RouteTable& table) noexcept override;
   void on_log_ready() noexcept override;

@@ -4,8 +4,10 @@
 #include <cstdlib>
 #include <iostream>
 #include <string>
+#include <utility>
 
 #include "daemon/check.h"
+#include "daemon/inherited_sockets.h"
 #include "daemon/supervisor.h"
 #include "daemon/system_report.h"
 
@@ -17,14 +19,14 @@ int status_of(ExitCode code) {
   return static_cast<int>(code);
 }
 
-ExitCode serve(const std::string& file) {
+ExitCode serve(const std::string& file, sluice::daemon::InheritedSockets inherited) {
   if (const auto able = sluice::daemon::check_requirements(); !able) {
     std::fprintf(stderr, "sluice: %s\n", able.error().text.c_str());
     return able.error().exit_code;
   }
   ExitCode code = ExitCode::kDone;
   {
-    sluice::daemon::Supervisor supervisor(file);
+    sluice::daemon::Supervisor supervisor(file, std::move(inherited));
     code = supervisor.run();
   }
   if (sluice::daemon::Log::is_stuck()) std::_Exit(status_of(code));
@@ -36,6 +38,7 @@ ExitCode serve(const std::string& file) {
 // What may still be thrown is bad_alloc, which ends the process as it should.
 // NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
+  auto inherited = sluice::daemon::InheritedSockets::take();
   CLI::App app("Layer-4 load balancer and TLS-offloading proxy", "sluice");
   std::string file;
   bool is_check = false;
@@ -59,5 +62,6 @@ int main(int argc, char** argv) {
     std::fputs("sluice: no configuration given; use 'sluice --config FILE'\n", stderr);
     return status_of(ExitCode::kUsage);
   }
-  return status_of(is_check ? sluice::daemon::check_file(file, std::cerr) : serve(file));
+  return status_of(is_check ? sluice::daemon::check_file(file, std::cerr)
+                            : serve(file, std::move(inherited)));
 }

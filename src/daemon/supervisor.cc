@@ -43,8 +43,9 @@ void ignore_signals() {
 
 }  // namespace
 
-Supervisor::Supervisor(std::string file)
+Supervisor::Supervisor(std::string file, InheritedSockets inherited)
     : file_(std::move(file)),
+      inherited_(std::move(inherited)),
       signals_(io_, SIGHUP, SIGTERM, SIGQUIT),
       ticker_(io_),
       stop_timer_(io_),
@@ -78,7 +79,7 @@ ExitCode Supervisor::start() {
   watch_.follow(config_);
 
   wait_for_names();
-  auto engine = Engine::start(config_.workers, io_, *this);
+  auto engine = Engine::start(config_.workers, std::move(inherited_), io_, *this);
   if (!engine) return complain(engine.error());
   engine_ = std::move(*engine);
   auto admin = AdminServer::start(io_, *this, config_.admin);

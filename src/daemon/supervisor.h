@@ -36,7 +36,7 @@ namespace sluice::daemon {
 class Supervisor final : private EngineEvents, private AdminSource {
  public:
   /// `file`: the configuration.
-  explicit Supervisor(std::string file);
+  Supervisor(std::string file, InheritedSockets inherited);
   ~Supervisor() override;
 
   /// Runs the proxy in the foreground until it is stopped. What goes wrong at the start is on
@@ -98,6 +98,7 @@ class Supervisor final : private EngineEvents, private AdminSource {
   void kill(const proxy::SessionFilter& filter, KillCallback done);
 
   std::string file_;
+  InheritedSockets inherited_;  ///< until the engine is made
   boost::asio::io_context io_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer ticker_;

@@ -85,7 +85,9 @@ std::vector<FrontendRow> Supervisor::frontends() {
     row.name = state.name();
     row.protocol = name_of(route->protocol);
     for (const std::string& listen : route->listen) {
-      row.listen.push_back(engine_->listeners().bound(listen).to_string());
+      std::string shown = engine_->listeners().shown(listen);
+      const bool is_of_same_range = !row.listen.empty() && row.listen.back() == shown;
+      if (!is_of_same_range) row.listen.push_back(std::move(shown));
     }
     row.backend = route->backend->balance.state().name();
     row.state = !stopping_.empty() ? "STOPPING" : state.is_below_limit() ? "OPEN" : "FULL";

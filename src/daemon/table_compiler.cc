@@ -128,8 +128,10 @@ Result<void> add_frontend(const FrontendConfig& config, const BackendsByName& ba
   add_routes(config, backends, *route);
   route->protocol = protocol_of(config);
   route->forwarded = config.forwarded;
-  for (const ListenAddress& address : config.listen) {
-    route->listen.push_back(listener_name(config, address));
+  for (const ListenAddress& listed : config.listen) {
+    for (const ListenAddress& address : each_port(listed)) {
+      route->listen.push_back(listener_name(config, address));
+    }
   }
   if (auto added = add_greeting(config, *route); !added) return added;
   if (auto added = tls.add_greeting(config, *route); !added) return added;

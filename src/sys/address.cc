@@ -61,6 +61,7 @@ Endpoint Endpoint::from_sockaddr(const sockaddr_storage& from) noexcept {
   Endpoint endpoint;
   if (from.ss_family == AF_INET) std::memcpy(&endpoint.address_, &from, sizeof(sockaddr_in));
   if (from.ss_family == AF_INET6) std::memcpy(&endpoint.address_, &from, sizeof(sockaddr_in6));
+  if (from.ss_family == AF_UNIX) endpoint.address_.plain.sa_family = AF_UNIX;
   return endpoint;
 }
 
@@ -81,6 +82,7 @@ socklen_t Endpoint::size() const noexcept {
 }
 
 std::string Endpoint::to_string() const {
+  if (family() == AF_UNIX) return "unix";
   if (!is_specified()) return "-";
   std::array<char, INET6_ADDRSTRLEN> text{};
   const std::string port_text = ':' + std::to_string(port());

@@ -1,5 +1,6 @@
 #include "sys/socket.h"
 
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
@@ -31,6 +32,12 @@ Result<Fd> listen_tcp(const Endpoint& address, PortSharing sharing, std::uint32_
   if (::bind(fd.get(), address.data(), address.size()) != 0) return refused(errno);
   if (::listen(fd.get(), static_cast<int>(backlog)) != 0) return refused(errno);
   return fd;
+}
+
+Result<Fd> duplicate(int fd) {
+  Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!copy.is_open()) return fail("no further descriptor: " + bind_remedy(errno));
+  return copy;
 }
 
 Fd make_tcp_socket(int family) noexcept {

@@ -26,6 +26,9 @@ enum class PortSharing { kExclusive, kShared };
 [[nodiscard]] Result<Fd> listen_tcp(const Endpoint& address, PortSharing sharing,
                                     std::uint32_t backlog);
 
+/// One more descriptor for what this one is for.
+[[nodiscard]] Result<Fd> duplicate(int fd);
+
 /// A non-blocking TCP socket of the family with TCP_NODELAY; not open on failure, errno says why.
 [[nodiscard]] Fd make_tcp_socket(int family) noexcept;
 

@@ -85,13 +85,14 @@ def test_the_container_profile_is_enough(proxied, serve):
     assert ask_name(address) == "one"
 
 
-def test_the_unit_file(tmp_path):
-    """systemd's own check finds nothing in it, where systemd is installed."""
+def test_the_unit_files(tmp_path):
+    """systemd's own check finds nothing in them, where systemd is installed."""
     unit = (PACKAGING / "sluice.service").read_text()
     assert "Type=notify" in unit and "ExecReload=/bin/kill -HUP $MAINPID" in unit
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not installed")
     fake = tmp_path / "sluice.service"
     fake.write_text(unit.replace("/usr/sbin/sluice", settings.SLUICE))
-    done = process.run("systemd-analyze", "verify", "--man=no", fake, check=False)
-    assert "sluice.service" not in done.stderr, done.stderr
+    sockets = shutil.copy(PACKAGING / "sluice.socket", tmp_path)
+    done = process.run("systemd-analyze", "verify", "--man=no", fake, sockets, check=False)
+    assert "sluice.s" not in done.stderr, done.stderr

@@ -61,12 +61,15 @@ class Sluice:
     def start(self):
         """Starts it and waits until every frontend listens."""
         self.spawn()
-        self.running.wait_until(self.admin.is_healthy, "sluice answers /healthz with 200", 20)
+        self.await_health()
         return self
 
-    def spawn(self):
+    def spawn(self, **options):
         self.running = Background([*self.launcher, settings.SLUICE, "--config", self.file],
-                                  self.directory / "log", env=self.environment)
+                                  self.directory / "log", env=self.environment, **options)
+
+    def await_health(self):
+        self.running.wait_until(self.admin.is_healthy, "sluice answers /healthz with 200", 20)
 
     @property
     def pid(self):

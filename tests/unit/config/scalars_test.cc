@@ -108,6 +108,29 @@ TEST(Listen, TakesPathsAndDescriptors) {
   EXPECT_EQ(parse_listen("fd:3")->kind, ListenKind::kFd);
 }
 
+TEST(Listen, TakesRangesOfPorts) {
+  const auto range = parse_listen("[::1]:8000-8010");
+  ASSERT_TRUE(range);
+  EXPECT_EQ(range->port, 8000);
+  EXPECT_EQ(range->last_port, 8010);
+  EXPECT_EQ(parse_listen("*:80")->last_port, 0);
+  EXPECT_TRUE(parse_listen("*:1-1000"));
+  for (const char* text : {"*:1-1001", "*:80-80", "*:81-80", "*:80-", "*:-80", "*:1-2-3"}) {
+    EXPECT_FALSE(parse_listen(text)) << text;
+  }
+}
+
+TEST(Listen, TakesModesOfUnixSockets) {
+  EXPECT_EQ(parse_listen("unix:/run/a.sock")->mode, 0666U);
+  const auto strict = parse_listen("unix:/run/a.sock,mode=0600");
+  EXPECT_EQ(strict->mode, 0600U);
+  EXPECT_EQ(strict->path, "/run/a.sock");
+  EXPECT_EQ(parse_listen("unix:/run/a,b.sock,mode=660")->path, "/run/a,b.sock");
+  for (const char* mode : {"", "x", "1777", "8", "66 ", "-1"}) {
+    EXPECT_FALSE(parse_listen(std::string("unix:/run/a.sock,mode=") + mode)) << mode;
+  }
+}
+
 TEST(Listen, ExplainsWhatIsMissing) {
   EXPECT_THAT(parse_listen("10.0.0.1").error(), HasSubstr("write \"10.0.0.1:443\""));
   EXPECT_THAT(parse_listen("::1").error(), HasSubstr("write \"[::1]:443\""));

@@ -53,7 +53,7 @@ class AdminSocketTest : public testing::Test {
 
 TEST_F(AdminSocketTest, ListensAndRemovesItsFile) {
   {
-    const auto socket = AdminSocket::listen(path());
+    const auto socket = listen_admin(path());
     ASSERT_TRUE(socket) << socket.error().text;
     EXPECT_TRUE(can_connect());
     EXPECT_TRUE(socket->is_in_place());
@@ -65,7 +65,7 @@ TEST_F(AdminSocketTest, ListensAndRemovesItsFile) {
 TEST_F(AdminSocketTest, ModeIs0660WhateverTheUmask) {
   for (const mode_t mask : {0000U, 0022U, 0077U, 0777U}) {
     const mode_t before = ::umask(mask);
-    const auto socket = AdminSocket::listen(path());
+    const auto socket = listen_admin(path());
     ::umask(before);
     ASSERT_TRUE(socket) << socket.error().text;
     struct stat file {};
@@ -77,15 +77,15 @@ TEST_F(AdminSocketTest, ModeIs0660WhateverTheUmask) {
 TEST_F(AdminSocketTest, AStaleFileIsTakenOver) {
   leave_stale_file();
   ASSERT_TRUE(exists());
-  const auto socket = AdminSocket::listen(path());
+  const auto socket = listen_admin(path());
   ASSERT_TRUE(socket) << socket.error().text;
   EXPECT_TRUE(can_connect());
 }
 
 TEST_F(AdminSocketTest, ALivingOneIsNot) {
-  const auto first = AdminSocket::listen(path());
+  const auto first = listen_admin(path());
   ASSERT_TRUE(first);
-  const auto second = AdminSocket::listen(path());
+  const auto second = listen_admin(path());
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().text, "admin socket " + path() +
                                      ": another sluice is running there: stop it, or set "
@@ -96,7 +96,7 @@ TEST_F(AdminSocketTest, ALivingOneIsNot) {
 
 /// A process that has too much to do to accept lives all the same.
 TEST_F(AdminSocketTest, OneWithAFullBacklogIsLivingToo) {
-  const auto first = AdminSocket::listen(path());
+  const auto first = listen_admin(path());
   ASSERT_TRUE(first);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -109,14 +109,14 @@ TEST_F(AdminSocketTest, OneWithAFullBacklogIsLivingToo) {
     if (::connect(waiting.back().get(), plain, sizeof address) != 0) error = errno;
   }
   ASSERT_EQ(error, EAGAIN);
-  const auto second = AdminSocket::listen(path());
+  const auto second = listen_admin(path());
   ASSERT_FALSE(second);
   EXPECT_THAT(second.error().text, HasSubstr("another sluice is running there"));
 }
 
 TEST_F(AdminSocketTest, AnotherKindOfFileIsLeftAlone) {
   std::ofstream(path()) << "precious";
-  const auto socket = AdminSocket::listen(path());
+  const auto socket = listen_admin(path());
   ASSERT_FALSE(socket);
   EXPECT_THAT(socket.error().text, HasSubstr("a file that is no socket is there: remove it"));
   std::string text;
@@ -125,13 +125,13 @@ TEST_F(AdminSocketTest, AnotherKindOfFileIsLeftAlone) {
 }
 
 TEST_F(AdminSocketTest, OnlyItsOwnFileIsRemoved) {
-  std::optional<AdminSocket> successor;
+  std::optional<sys::UnixListener> successor;
   {
-    const auto first = AdminSocket::listen(path());
+    const auto first = listen_admin(path());
     ASSERT_TRUE(first);
     ASSERT_EQ(::unlink(path().c_str()), 0);
     EXPECT_FALSE(first->is_in_place());
-    auto made = AdminSocket::listen(path());
+    auto made = listen_admin(path());
     ASSERT_TRUE(made);
     successor.emplace(*std::move(made));
     EXPECT_FALSE(first->is_in_place());
@@ -141,11 +141,11 @@ TEST_F(AdminSocketTest, OnlyItsOwnFileIsRemoved) {
 }
 
 TEST_F(AdminSocketTest, MovingKeepsOneOwner) {
-  auto made = AdminSocket::listen(path());
+  auto made = listen_admin(path());
   ASSERT_TRUE(made);
-  AdminSocket socket(*std::move(made));
+  sys::UnixListener socket(*std::move(made));
   EXPECT_TRUE(can_connect());
-  auto other = AdminSocket::listen(folder_.file("other.sock"));
+  auto other = listen_admin(folder_.file("other.sock"));
   ASSERT_TRUE(other);
   socket = *std::move(other);
   EXPECT_FALSE(exists());
@@ -156,16 +156,16 @@ TEST_F(AdminSocketTest, MovingKeepsOneOwner) {
 TEST_F(AdminSocketTest, TwoThatStartAtOnceDoNotMeet) {
   const sys::Fd folder(::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY));
   ASSERT_EQ(::flock(folder.get(), LOCK_EX), 0);
-  const auto socket = AdminSocket::listen(path());
+  const auto socket = listen_admin(path());
   ASSERT_FALSE(socket);
   EXPECT_THAT(socket.error().text, HasSubstr("another process is starting in this folder"));
 }
 
 TEST_F(AdminSocketTest, PathsThatCannotBe) {
-  const auto long_one = AdminSocket::listen(folder_.file(std::string(200, 'x')));
+  const auto long_one = listen_admin(folder_.file(std::string(200, 'x')));
   ASSERT_FALSE(long_one);
   EXPECT_THAT(long_one.error().text, HasSubstr("may have 1 to 107 bytes"));
-  const auto nowhere = AdminSocket::listen(folder_.file("no/such/folder.sock"));
+  const auto nowhere = listen_admin(folder_.file("no/such/folder.sock"));
   ASSERT_FALSE(nowhere);
   EXPECT_THAT(nowhere.error().text,
               HasSubstr("No such file or directory: create the folder " + folder_.file("no/such")));
@@ -176,8 +176,8 @@ class DefaultAdminSocket : public RuntimeFolderTest {};
 TEST_F(DefaultAdminSocket, ItsFolderIsMade) {
   const auto path = user_admin_socket();
   ASSERT_EQ(path, folder_.file("sluice/admin.sock"));
-  EXPECT_TRUE(AdminSocket::listen(*path));
-  EXPECT_TRUE(AdminSocket::listen(*path)) << "the folder is there by now";
+  EXPECT_TRUE(listen_admin(*path));
+  EXPECT_TRUE(listen_admin(*path)) << "the folder is there by now";
 }
 
 TEST_F(DefaultAdminSocket, IsTheSystemsForRoot) {

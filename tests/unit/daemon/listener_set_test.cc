@@ -2,7 +2,12 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
+#include "daemon/inherited_sockets.h"
+#include "scratch_folder.h"
 #include "sys/socket.h"
 
 namespace sluice::daemon {
@@ -48,7 +53,7 @@ TEST_F(ListenerSetTest, BindsOneSocketForEachWorkerOnTheSamePort) {
   const auto prepared = set.prepare(config, "a.yaml");
   ASSERT_TRUE(prepared.has_value());
   ASSERT_EQ(prepared->by_worker.size(), kWorkers);
-  const Endpoint bound = prepared->bound.at("127.0.0.1:0");
+  const Endpoint bound = prepared->bound.at("127.0.0.1:0").endpoint;
   EXPECT_NE(bound.port(), 0);
   for (const auto& listeners : prepared->by_worker) {
     ASSERT_EQ(listeners.size(), 1U);
@@ -163,6 +168,92 @@ TEST_F(ListenerSetTest, ARefusedReloadLeavesNothingBound) {
   EXPECT_FALSE(set.prepare(config, "a.yaml").has_value());
   EXPECT_FALSE(can_connect(*Endpoint::from_ip("127.0.0.1", port)));
   EXPECT_TRUE(set.prepare(config_of({address("127.0.0.1", port)}), "a.yaml").has_value());
+}
+
+TEST_F(ListenerSetTest, ARangeIsAnAddressForEachPort) {
+  ListenAddress range = address("127.77.1.9", 21000);
+  range.text = "127.77.1.9:21000-21002";
+  range.last_port = 21002;
+  const Config config = config_of({range});
+  const auto prepared = set.prepare(config, "a.yaml");
+  ASSERT_TRUE(prepared.has_value()) << prepared.error()[0].to_string();
+  EXPECT_EQ(prepared->bound.size(), 3U);
+  EXPECT_EQ(prepared->by_worker[0].size(), 3U);
+  set.commit(config, *prepared);
+  EXPECT_EQ(set.bound("127.77.1.9:21001").port(), 21001);
+  EXPECT_EQ(set.shown("127.77.1.9:21001"), range.text);
+}
+
+/// Connects to a UNIX socket; not open where nobody listens.
+sys::Fd connect_to(const std::string& path) {
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  path.copy(to.sun_path, sizeof to.sun_path - 1);
+  sys::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) fd.reset();
+  return fd;
+}
+
+ListenAddress unix_address(const std::string& path) {
+  ListenAddress made;
+  made.text = "unix:" + path;
+  made.kind = ListenKind::kUnix;
+  made.path = path;
+  return made;
+}
+
+TEST_F(ListenerSetTest, WorkersShareAUnixSocket) {
+  const ScratchFolder folder;
+  const std::string path = folder.file("web.sock");
+  Config config = config_of({unix_address(path)});
+  {
+    auto prepared = set.prepare(config, "a.yaml");
+    ASSERT_TRUE(prepared.has_value()) << prepared.error()[0].to_string();
+    ASSERT_EQ(prepared->by_worker.size(), kWorkers);
+    set.commit(config, *prepared);
+    EXPECT_TRUE(connect_to(path).is_open());
+    EXPECT_EQ(set.shown("unix:" + path), "unix:" + path);
+    const sys::Fd accepted(::accept(prepared->by_worker[2][0].fd.get(), nullptr, nullptr));
+    EXPECT_EQ(sys::remote_endpoint(accepted.get()).to_string(), "unix");
+    EXPECT_FALSE(sys::remote_endpoint(accepted.get()).is_specified());
+  }
+  EXPECT_FALSE(connect_to(path).is_open()) << "its sockets were the workers'";
+  EXPECT_EQ(::access(path.c_str(), F_OK), 0) << "its file is the set's";
+  config.frontends[0].listen[0].mode = 0600;
+  const auto again = set.prepare(config, "a.yaml");
+  ASSERT_TRUE(again.has_value());
+  EXPECT_TRUE(again->bound.empty()) << "another mode is no other socket";
+  set.commit(config, *again);
+  struct stat file {};
+  ASSERT_EQ(::stat(path.c_str(), &file), 0);
+  EXPECT_EQ(file.st_mode & 0777U, 0600U);
+  set.commit(config_of({}), {});
+  EXPECT_NE(::access(path.c_str(), F_OK), 0);
+}
+
+TEST_F(ListenerSetTest, ARefusedReloadRemovesTheFileOfAUnixSocket) {
+  const ScratchFolder folder;
+  const std::string path = folder.file("web.sock");
+  EXPECT_FALSE(set.prepare(config_of({unix_address(path), address("192.0.2.1", 0)}), "a.yaml"));
+  EXPECT_NE(::access(path.c_str(), F_OK), 0);
+}
+
+TEST(InheritedSockets, GivesDescriptorsOfListeningSockets) {
+  const auto listening =
+      sys::listen_tcp(*Endpoint::parse("127.0.0.1:0"), sys::PortSharing::kExclusive, 4);
+  const sys::Fd deaf(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const sys::Fd datagrams(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const InheritedSockets inherited = InheritedSockets::take();
+  const sys::Fd later(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto shared = inherited.share(listening->get());
+  ASSERT_TRUE(shared.has_value()) << shared.error().text;
+  EXPECT_NE(shared->get(), listening->get());
+  EXPECT_EQ(sys::local_endpoint(shared->get()), sys::local_endpoint(listening->get()));
+  EXPECT_NE(inherited.share(deaf.get()).error().text.find("does not listen"), std::string::npos);
+  EXPECT_NE(inherited.share(datagrams.get()).error().text.find("no stream socket"),
+            std::string::npos);
+  EXPECT_NE(inherited.share(later.get()).error().text.find("was not started with it"),
+            std::string::npos);
 }
 
 }  // namespace
