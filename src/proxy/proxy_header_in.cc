@@ -72,6 +72,8 @@ void ProxyHeaderIn::take(std::span<const std::byte> seen) noexcept {
 
 void ProxyHeaderIn::note(const wire::ProxyHeader& header) noexcept {
   seat_.findings.unique_id = header.unique_id;
+  seat_.findings.told_server_name = header.authority;
+  seat_.findings.told_alpn = header.alpn;
   if (header.family == wire::ProxyFamily::kNone) return;
   seat_.findings.client = endpoint_of(header.family, header.source);
   seat_.findings.destination = endpoint_of(header.family, header.destination);

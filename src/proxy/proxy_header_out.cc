@@ -65,12 +65,15 @@ wire::ProxyHeader header_for(const StageSeat& seat) noexcept {
 ByteString version_2(const StageSeat& seat, wire::ProxyHeader header) {
   const Findings& findings = seat.findings;
   const std::string own_id = std::to_string(seat.session_id);
-  header.authority = findings.server_name;
+  header.authority =
+      findings.server_name.empty() ? findings.told_server_name : findings.server_name;
   header.unique_id = findings.unique_id.empty() ? own_id : findings.unique_id;
+  header.alpn = findings.told_alpn;
   if (!findings.client_tls) return wire::write_proxy_v2(header, nullptr);
   const tls::Negotiated& negotiated = findings.client_tls->negotiated;
   header.alpn = negotiated.alpn;
-  const wire::ProxyTls tls{negotiated.version, negotiated.cipher};
+  const wire::ProxyTls tls{negotiated.version, negotiated.cipher, negotiated.is_resumed,
+                           negotiated.client_certificate};
   return wire::write_proxy_v2(header, &tls);
 }
 

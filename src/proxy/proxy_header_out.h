@@ -2,8 +2,10 @@
 // byte can overtake it.
 //
 // It names the client as the session sees it (from the PROXY header in front, where there was one).
-// Version 2 adds the server name, the ALPN protocol and TLS of the client's connection, where they
-// are known, the unique id (the session's own where none came in) and a checksum.
+// Version 2 adds the server name (of the TLS that ends here, or that passes through and is routed
+// by it, or that the header in front has told), the ALPN protocol and TLS of the client's
+// connection with its certificate's common name, where they are known, the unique id (the session's
+// own where none came in) and a checksum.
 #pragma once
 
 #include <memory>

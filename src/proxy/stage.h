@@ -52,6 +52,8 @@ struct Findings {
   Endpoint destination;  ///< where the client wanted to go; unspecified: the socket's own address
   std::string server_name;          ///< SNI, lower case; empty = none
   std::string unique_id;            ///< from a PROXY header; empty = none
+  std::string told_server_name;     ///< likewise: what the connection before ours asked for
+  std::string told_alpn;            ///< likewise
   BackendRoute* backend = nullptr;  ///< where the session goes; null = the frontend's default
   ByteString from_client;           ///< read from the client's socket, not used
   ByteString from_server;           ///< read from the server's socket, not used

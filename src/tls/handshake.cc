@@ -49,6 +49,23 @@ std::uint64_t last_explicit_nonce(std::span<const std::byte> stream) noexcept {
   return nonce;
 }
 
+/// The most specific common name of its subject, which comes last (RFC 4514 section 2.1).
+std::string name_in(const X509& certificate) {
+  const X509_NAME* const subject = X509_get_subject_name(&certificate);
+  int place = -1;
+  for (int next = -1; (next = X509_NAME_get_index_by_NID(subject, NID_commonName, next)) >= 0;) {
+    place = next;
+  }
+  if (place < 0) return {};
+  unsigned char* text = nullptr;
+  const int size =
+      ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, place)));
+  if (size < 0) return {};
+  std::string name(reinterpret_cast<const char*>(text), static_cast<std::size_t>(size));
+  OPENSSL_free(text);
+  return name;
+}
+
 }  // namespace
 
 /// What OpenSSL calls.
@@ -269,6 +286,8 @@ void Handshake::take_negotiated() {
   SSL_get0_alpn_selected(ssl_.get(), &protocol, &length);
   if (length > 0) negotiated_.alpn.assign(reinterpret_cast<const char*>(protocol), length);
   negotiated_.is_resumed = SSL_session_reused(ssl_.get()) == 1;
+  const X509* const shown = SSL_get0_peer_certificate(ssl_.get());
+  if (role_ == Role::kServer && shown != nullptr) negotiated_.client_certificate = name_in(*shown);
 }
 
 // --- Counting ---

@@ -23,6 +23,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +42,9 @@ struct Negotiated {
   std::string server_name;    ///< SNI: what a client asked for, or we asked for; may be empty
   std::string alpn;           ///< empty: none
   bool is_resumed = false;
+  /// The common name (perhaps empty) in the certificate that a client has shown, now or when the
+  /// session began; none without one. It has been verified: no handshake is done with another.
+  std::optional<std::string> client_certificate;
 };
 
 class Handshake {

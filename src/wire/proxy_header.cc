@@ -23,6 +23,7 @@ enum class Tlv : std::uint8_t {
   kUniqueId = 0x05,
   kTls = 0x20,
   kTlsVersion = 0x21,
+  kTlsCommonName = 0x22,
   kTlsCipher = 0x23,
 };
 
@@ -220,16 +221,27 @@ void put_addresses(Writer& out, const ProxyHeader& header) {
   out.put_word(header.destination.port);
 }
 
-void put_tls(Writer& out, const ProxyTls& tls) {
+/// What the client did: bits of the `client` field of PP2_TYPE_SSL.
+std::uint8_t client_bits(const ProxyTls& tls) noexcept {
   constexpr std::uint8_t kOverTls = 0x01;
+  constexpr std::uint8_t kCertificateNow = 0x02;
+  constexpr std::uint8_t kCertificateInSession = 0x04;
+  if (!tls.client_certificate) return kOverTls;
+  if (tls.is_resumed) return kOverTls | kCertificateInSession;
+  return kOverTls | kCertificateNow | kCertificateInSession;
+}
+
+void put_tls(Writer& out, const ProxyTls& tls) {
+  constexpr std::size_t kVerified = 0;
   constexpr std::size_t kNoCertificateVerified = 1;
   out.put(static_cast<std::uint8_t>(Tlv::kTls));
   const std::size_t length = out.size();
   out.put_word(0);
-  out.put(kOverTls);
+  out.put(client_bits(tls));
   out.put_word(0);
-  out.put_word(kNoCertificateVerified);
+  out.put_word(tls.client_certificate ? kVerified : kNoCertificateVerified);
   out.put_tlv(Tlv::kTlsVersion, tls.version);
+  out.put_tlv(Tlv::kTlsCommonName, tls.client_certificate.value_or(std::string()));
   out.put_tlv(Tlv::kTlsCipher, tls.cipher);
   out.set_word(length, out.size() - length - 2);
 }

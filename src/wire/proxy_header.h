@@ -13,6 +13,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,10 +48,13 @@ struct ProxyHeader {
   std::string_view unique_id;
 };
 
-/// TLS that ends here, for version 2. Nothing is said about a certificate of the client's.
+/// TLS that ends here, for version 2.
 struct ProxyTls {
   std::string version;  ///< `TLSv1.3`
   std::string cipher;
+  bool is_resumed = false;
+  /// The common name in the client's verified certificate, perhaps empty; none without one.
+  std::optional<std::string> client_certificate{};
 };
 
 enum class ProxyVerdict : std::uint8_t { kIncomplete, kComplete, kInvalid };

@@ -1,5 +1,6 @@
 """PROXY headers that come in and go out, with HAProxy and nginx on either end."""
 
+import re
 import socket
 import struct
 
@@ -197,7 +198,95 @@ def test_version_2_tells_of_tls(proxied, serve, tmp_path):
         assert client.cipher()[0].encode() in extensions[0x20]
 
 
+def tls_of(extension):
+    """PP2_TYPE_SSL taken apart: (client bits, verify, {sub-type: value})."""
+    bits, verify = struct.unpack("!BI", extension[:5])
+    place, parts = 5, {}
+    while place < len(extension):
+        kind, length = struct.unpack("!BH", extension[place:place + 3])
+        parts[kind] = extension[place + 3:place + 3 + length]
+        place += 3 + length
+    return bits, verify, parts
+
+
+@pytest.mark.parametrize("version", [tls.TLS12, tls.TLS13], ids=["1.2", "1.3"])
+def test_version_2_tells_of_client_certificates(proxied, serve, tmp_path, version):
+    """One in this connection, one in the session that is resumed, none at all."""
+    authority = Authority(tmp_path)
+    one = serve(header_then_echo)
+    _, address = proxied(
+        server("s1", one, ssl_offload=True, send_proxy_protocol="v2"),
+        certificates=[tls.entry("shop", authority.issue("shop.test"))],
+        ca_bundles=[tls.bundle("ours", authority)],
+        frontend_keys={"tls": {"certificates": ["shop"], "client_ca": "ours",
+                               "client_verify": "optional"}})
+    context = tls.client_context(authority, version, certificate=authority.issue("bob"))
+    with tls.connect(address, context) as client:
+        assert round_trip(client)
+        session = client.session
+        name, cipher = client.version().encode(), client.cipher()[0].encode()
+    bits, verify, parts = tls_of(one.records["header"][2][0x20])
+    assert (bits, verify, parts[0x22], parts[0x21]) == (7, 0, b"bob", name)
+    with tls.connect(address, context, session=session) as client:
+        assert client.session_reused and round_trip(client)
+    bits, verify, parts = tls_of(one.records["header"][2][0x20])
+    assert (bits, verify, parts[0x22]) == (5, 0, b"bob")
+    with tls.connect(address, tls.client_context(authority, version)) as client:
+        assert round_trip(client)
+    bits, verify, parts = tls_of(one.records["header"][2][0x20])
+    assert (bits, verify) == (1, 1) and 0x22 not in parts and cipher
+
+
+def test_what_a_header_told_goes_on(proxied, serve):
+    """Server name, protocol and id of the connection in front, where there is no TLS of ours."""
+    def extension(kind, value):
+        return struct.pack("!BH", kind, len(value)) + value
+
+    told = extension(1, b"h2") + extension(2, b"in.front.test") + extension(5, b"their-id")
+    addresses = socket.inet_aton("192.0.2.1") + socket.inet_aton("198.51.100.2") + b"\x9c@\x01\xbb"
+    block = addresses + told
+    one = serve(header_then_echo)
+    _, address = proxied(server("s1", one, send_proxy_protocol="v2"), frontend_keys=TRUSTED)
+    with connect(address) as client:
+        client.sendall(SIGNATURE + b"\x21\x11" + struct.pack("!H", len(block)) + block)
+        assert round_trip(client)
+    family, sent, extensions = one.records["header"]
+    assert (family, sent) == (0x11, addresses)
+    assert (extensions[1], extensions[2], extensions[5]) == (b"h2", b"in.front.test", b"their-id")
+
+
 # --- Others' programs ---
+
+def test_haproxy_reads_our_extensions(proxied, tmp_path):
+    """The name of TLS that ends here, and the id that our log has as well."""
+    authority = Authority(tmp_path)
+    with HAProxy.receiver("authority %[fc_pp_authority] id %[fc_pp_unique_id]") as receiver:
+        proxy, address = proxied(
+            server("s1", receiver, ssl_offload=True, send_proxy_protocol="v2"),
+            certificates=[tls.entry("shop", authority.issue("shop.test"))],
+            frontend_keys={"tls": {"certificates": ["shop"]}})
+        with tls.connect(address, tls.client_context(authority)) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            said = ending_of(client)[0].decode()
+        found = re.search("authority shop.test id ([0-9]+)\n", said)
+        assert found, said
+        wait_for(lambda: f" id={found[1]} " in proxy.log(), "the log has the same id")
+
+
+def test_haproxy_hears_the_name_of_tls_that_passes_through(proxied, tmp_path):
+    """TLS ends at HAProxy, behind our header; the name is the one we have routed by."""
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue("shop.test")
+    both = tmp_path / "both.pem"
+    both.write_text(certificate.read_text() + key.read_text())
+    with HAProxy.receiver("authority %[fc_pp_authority] sni %[ssl_fc_sni]",
+                          f"ssl crt {both}") as receiver:
+        _, address = proxied(server("s1", receiver, send_proxy_protocol="v2"),
+                             frontend_keys={"routes": [{"sni": "shop.test", "backend": "back"}]})
+        with tls.connect(address, tls.client_context(authority)) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert b"authority shop.test sni shop.test\n" in ending_of(client)[0]
+
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("program", [HAProxy.receiver, NginxStream.receiver],

@@ -71,11 +71,12 @@ class HAProxy(Program):
         self.launch("haproxy", "-db", "-f", conf)
 
     @classmethod
-    def receiver(cls):
-        """Takes a PROXY header, answers HTTP with `from ADDRESS:PORT`."""
+    def receiver(cls, more="", bind=""):
+        """Takes a PROXY header, answers HTTP with `from ADDRESS:PORT` and `more`, a log format."""
+        said = f"from %ci:%cp {more}".strip()
         return cls(lambda address: [
-            f"bind {address} accept-proxy", "mode http",
-            'http-request return status 200 content-type text/plain lf-string "from %ci:%cp\\n"'])
+            f"bind {address} accept-proxy {bind}", "mode http",
+            f'http-request return status 200 content-type text/plain lf-string "{said}\\n"'])
 
     @classmethod
     def sender(cls, to, version):

@@ -164,6 +164,29 @@ TEST(WriteProxyHeader, Version2IsReadBackWithItsExtensions) {
   }
 }
 
+/// The value of the TLS extension that is written for a connection like this.
+std::string tls_extension(const ProxyTls& tls) {
+  ProxyHeader header;
+  const Bytes bytes = write_proxy_v2(header, &tls);
+  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  EXPECT_EQ(text[16], '\x20');
+  return text.substr(19, text.size() - 19 - 7);
+}
+
+TEST(WriteProxyHeader, TellsOfTheClientsCertificate) {
+  using namespace std::string_view_literals;
+  const std::string rest = std::string("\x21\0\x07TLSv1.3"sv);
+  const std::string cipher = std::string("\x23\0\x01X"sv);
+  EXPECT_EQ(tls_extension({"TLSv1.3", "X"}), std::string("\x01\0\0\0\x01"sv) + rest + cipher);
+  const std::string name = std::string(
+      "\x22\0\x03"
+      "bob"sv);
+  EXPECT_EQ(tls_extension({"TLSv1.3", "X", false, "bob"}),
+            std::string("\x07\0\0\0\0"sv) + rest + name + cipher);
+  EXPECT_EQ(tls_extension({"TLSv1.3", "X", true, ""}),
+            std::string("\x05\0\0\0\0"sv) + rest + cipher);
+}
+
 TEST(WriteProxyHeader, AChangeOfAnyByteIsNoticed) {
   const Bytes good = write_proxy_v2(sample(ProxyFamily::kIpv4), nullptr);
   const std::size_t checksum_type = good.size() - 7;  // changed, it is an extension like others
