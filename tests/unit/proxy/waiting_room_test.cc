@@ -10,6 +10,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "balance/registry.h"
@@ -67,11 +68,12 @@ class Customer final : public Waiter {
 };
 
 /// Rooms of several workers on one thread: calls arrive at once, turns end when the test says so.
-class Rooms : private LineMessenger {
+class Rooms final : private LineMessenger {
  public:
   explicit Rooms(std::uint32_t workers) {
+    LineMessenger* const self = this;
     for (std::uint32_t worker = 0; worker < workers; ++worker) {
-      rooms_.push_back(std::make_unique<WaitingRoom>(worker, this));
+      rooms_.push_back(std::make_unique<WaitingRoom>(worker, self));
     }
   }
   WaitingRoom& operator[](std::uint32_t worker) { return *rooms_[worker]; }
@@ -192,7 +194,7 @@ TEST_F(WaitingRoomTest, ACallForALineThatIsGoneIsNothing) {
 // --- Several threads ---
 
 /// A worker's thread: customers come and go at random; calls come through an inbox.
-class Desk : private LineMessenger {
+class Desk final : private LineMessenger {
  public:
   Desk(std::uint32_t worker, std::vector<std::unique_ptr<Desk>>& all, ServerState& server)
       : worker_(worker), all_(all), server_(server), room_(worker, this) {}
