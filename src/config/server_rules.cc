@@ -112,13 +112,13 @@ void check_proxy_header(Checker& checker, std::size_t backend, std::size_t serve
                         const FrontendIndexes& reached_by) {
   const Config& config = checker.config;
   const ServerConfig& entry = config.backends[backend].servers[server];
-  if (entry.send_proxy_protocol == ProxyProtocolVersion::kNone) return;
+  if (entry.send_proxy_protocol != ProxyProtocolVersion::kV1) return;
   for (const std::size_t i : reached_by) {
     const FrontendConfig& frontend = config.frontends[i];
     if (frontend.protocol != Protocol::kUdp) continue;
-    checker.error(
-        make_path("backends", backend, "servers", server, "send_proxy_protocol"),
-        "is not supported yet before datagrams, and " + reference_to(frontend) + " is udp");
+    checker.error(make_path("backends", backend, "servers", server, "send_proxy_protocol"),
+                  "version 1 has no word for UDP, and " + reference_to(frontend) +
+                      " is udp: use `send_proxy_protocol: v2`");
   }
 }
 

@@ -33,9 +33,12 @@ Result<void> add_greeting(const FrontendConfig& config, proxy::FrontendRoute& ro
     route.greeting.push_back(std::make_unique<proxy::ProxyHeaderInMaker>(
         proxy::NetworkSet(config.accept_proxy_protocol->from), config.timeouts.proxy_protocol));
   }
-  if (!config.allow.empty() || !config.deny.empty()) {
-    route.greeting.push_back(std::make_unique<proxy::AdmissionMaker>(
-        proxy::NetworkSet(config.allow), proxy::NetworkSet(config.deny)));
+  if (config.allow.empty() && config.deny.empty()) return;
+  proxy::Admission admission{proxy::NetworkSet(config.allow), proxy::NetworkSet(config.deny)};
+  if (config.protocol == Protocol::kUdp) {
+    route.admission = std::move(admission);
+  } else {
+    route.greeting.push_back(std::make_unique<proxy::AdmissionMaker>(std::move(admission)));
   }
   if (auto added = add_address_limit(config, route); !added) return added;
   if (!config.routes.empty() && !config.tls) {
@@ -52,6 +55,9 @@ void add_introductions(const BackendConfig& config, proxy::BackendRoute& route) 
     route.introductions[index].push_back(std::make_unique<proxy::ProxyHeaderOutMaker>(
         version == ProxyProtocolVersion::kV1 ? proxy::ProxyVersion::kV1 : proxy::ProxyVersion::kV2,
         config.timeouts.connect));
+    if (version == ProxyProtocolVersion::kV1) continue;  // no word for UDP
+    route.flow_headers.resize(config.servers.size());
+    route.flow_headers[index] = proxy::FlowHeader::kProxyV2;
   }
 }
 

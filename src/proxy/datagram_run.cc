@@ -99,9 +99,9 @@ void DatagramRun::set(std::span<const std::byte> bytes) noexcept {
 }
 
 void DatagramRun::put_before(std::span<const std::byte> bytes) noexcept {
-  SLUICE_ASSERT(shape_.datagrams() == 1);
+  SLUICE_ASSERT(bytes.empty() || shape_.datagrams() == 1);
   pieces_[0] = {const_cast<std::byte*>(bytes.data()), bytes.size()};
-  has_prefix_ = true;
+  has_prefix_ = !bytes.empty();
 }
 
 msghdr& DatagramRun::prepare(RunEnds ends) noexcept {

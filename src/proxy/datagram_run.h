@@ -63,8 +63,8 @@ class DatagramRun {
   void gather(const DatagramPool& pool, DatagramQueue& queue, Joining joining) noexcept;
   /// The run is one datagram of these bytes.
   void set(std::span<const std::byte> bytes) noexcept;
-  /// Bytes before the first datagram's, as part of it; only for a run of one. They stay the
-  /// caller's.
+  /// Bytes before the datagram's, as part of it, until this is called again; none for a run of
+  /// several. They stay the caller's.
   void put_before(std::span<const std::byte> bytes) noexcept;
 
   /// The message for sendmsg(2), valid while this run and `ends` live.

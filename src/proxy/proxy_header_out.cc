@@ -79,6 +79,15 @@ ByteString version_2(const StageSeat& seat, wire::ProxyHeader header) {
 
 }  // namespace
 
+ByteString proxy_header_for_flow(const Endpoint& client, const Endpoint& destination,
+                                 std::uint64_t flow_id) {
+  wire::ProxyHeader header = header_of(client, destination);
+  header.transport = wire::ProxyTransport::kDatagram;
+  const std::string id = std::to_string(flow_id);
+  header.unique_id = id;
+  return wire::write_proxy_v2(header, nullptr);
+}
+
 std::unique_ptr<Stage> ProxyHeaderOutMaker::make(const StageSeat& seat) const {
   const wire::ProxyHeader header = header_for(seat);
   ByteString bytes =

@@ -1,5 +1,7 @@
-// The stage that sends a PROXY header to a server before anything else, with a send of its own: no
-// byte can overtake it.
+// The PROXY header that a server gets before anything else.
+//
+// For a session it is sent by a stage, with a send of its own: no byte can overtake it. For a UDP
+// flow it stands before the first datagram, in one with it.
 //
 // It names the client as the session sees it (from the PROXY header in front, where there was one).
 // Version 2 adds the server name (of the TLS that ends here, or that passes through and is routed
@@ -13,6 +15,10 @@
 #include "proxy/stage.h"
 
 namespace sluice::proxy {
+
+/// What stands before a UDP flow's first datagram: version 2 with the flow's id.
+[[nodiscard]] ByteString proxy_header_for_flow(const Endpoint& client, const Endpoint& destination,
+                                               std::uint64_t flow_id);
 
 enum class ProxyVersion : std::uint8_t { kV1, kV2 };
 

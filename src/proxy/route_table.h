@@ -19,6 +19,7 @@
 
 #include "balance/backend.h"
 #include "base/clock.h"
+#include "proxy/admission.h"
 #include "proxy/cookie_jar.h"
 #include "proxy/frontend_state.h"
 #include "proxy/server_address.h"
@@ -43,6 +44,9 @@ struct UdpRules {
   FlowHash hash = FlowHash::kByAddress;
 };
 
+/// What stands before the first datagram of a flow.
+enum class FlowHeader : std::uint8_t { kNone, kProxyV2 };
+
 /// When a server is spoken to in TLS.
 enum class TlsToServer : std::uint8_t {
   kNever,      ///< `ssl_offload: true`
@@ -60,8 +64,9 @@ struct BackendRoute {
   /// What comes first on a new connection to a server, by its index; servers beyond the end have
   /// nothing.
   std::vector<StageSequence> introductions;
-  std::vector<TlsToServer> tls;        ///< by the same index
-  std::unique_ptr<CookieJar> cookies;  ///< null: clients are not bound by cookies
+  std::vector<FlowHeader> flow_headers;  ///< by the same index; beyond the end there are none
+  std::vector<TlsToServer> tls;          ///< by the same index
+  std::unique_ptr<CookieJar> cookies;    ///< null: clients are not bound by cookies
   base::milliseconds connect_timeout{0};
   base::milliseconds idle_timeout{0};
   base::milliseconds half_closed_timeout{0};
@@ -85,6 +90,7 @@ struct FrontendRoute {
   bool terminates_tls = false;
   bool forwarded = false;           ///< http: every request tells the server who the client is
   StageSequence greeting;           ///< what comes first on a client's connection
+  Admission admission;              ///< of UDP flows; connections ask by a stage
   std::vector<std::string> listen;  ///< names of its listeners (daemon::listener_name)
   tls::ServerNames names;           ///< lead to an index of `routes`
   std::vector<BackendRoute*> routes;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "balance/hash.h"
+#include "proxy/proxy_header_out.h"
 #include "proxy/udp_listener.h"
 #include "sys/socket.h"
 #include "sys/udp_socket.h"
@@ -100,6 +101,7 @@ bool UdpFlow::connect_to_next() noexcept {
     }
     auto& counters = server()->slot(context_.sessions.worker).traffic;
     counters.errors.add(1);
+    server()->note_failure(backend().outlier, now());
     const auto tried = tried_.indices();
     const bool is_again = std::find(tried.begin(), tried.end(), *picked) != tried.end();
     if (is_again || retries_ >= backend().retries) {
@@ -115,6 +117,8 @@ bool UdpFlow::connect_to_next() noexcept {
 
 int UdpFlow::connect_to(std::uint32_t server_index) noexcept {
   server_index_ = server_index;
+  const auto& headers = backend().flow_headers;
+  is_header_due_ = server_index < headers.size() && headers[server_index] != FlowHeader::kNone;
   socket_.reset();
   server_address_ = backend().addresses[server_index].get();
   if (!server_address_.is_specified()) return EHOSTUNREACH;  // a name unknown
@@ -147,6 +151,7 @@ void UdpFlow::on_refused() noexcept {
   context_.numbers.refusals.add(1);
   auto& counters = server()->slot(context_.sessions.worker).traffic;
   counters.errors.add(1);
+  server()->note_failure(backend().outlier, now());
   if (answers_ > 0) return end({CloseReason::kServerReset, Side::kServer});
   if (!may_move()) return;
   const std::uint32_t refuser = *server_index_;
@@ -207,7 +212,6 @@ void UdpFlow::send_upstream() noexcept {
 }
 
 void UdpFlow::send_run(DatagramRun& run) noexcept {
-  if (run.is_joined() && upstream_joining_ == Joining::kRefused) return send_singly(run);
   SendFault fault = send_once(run);
   if (fault == SendFault::kRefused) {
     // The refusal is of something sent earlier; this was not sent at all.
@@ -218,25 +222,38 @@ void UdpFlow::send_run(DatagramRun& run) noexcept {
 }
 
 SendFault UdpFlow::send_once(DatagramRun& run) noexcept {
-  static const Endpoint nobody;
-  const msghdr& message = run.prepare({nobody, nobody});
-  if (::sendmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
-    return SendFault::kNone;
-  }
-  if (run.is_joined() && is_joining_refused(errno)) {
+  const bool may_join = upstream_joining_ == Joining::kAllowed && !is_header_due_;
+  if (!run.is_joined() || may_join) {
+    const int error = send_message(run);
+    if (!run.is_joined() || !is_joining_refused(error)) return classify_send(error);
     upstream_joining_ = Joining::kRefused;
-    send_singly(run);
-    return SendFault::kNone;
   }
-  return classify_send(errno);
+  send_singly(run);
+  return SendFault::kNone;
+}
+
+int UdpFlow::send_message(DatagramRun& run) noexcept {
+  static const Endpoint nobody;
+  ByteString header;
+  if (is_header_due_) header = proxy_header_for_flow(key().client, destination(), id());
+  run.put_before(header);
+  const msghdr& message = run.prepare({nobody, nobody});
+  if (::sendmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return errno;
+  is_header_due_ = false;
+  return 0;
 }
 
 void UdpFlow::send_singly(const DatagramRun& run) noexcept {
   run.for_each_datagram([&](std::span<const std::byte> bytes) {
-    const auto sent =
-        ::send(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent < 0) drop(classify_send(errno), 1);
+    DatagramRun single;
+    single.set(bytes);
+    drop(classify_send(send_message(single)), 1);
   });
+}
+
+Endpoint UdpFlow::destination() const noexcept {
+  const Endpoint bound = sys::local_endpoint(origin_.listener.fd());
+  return key().local.is_specified() ? key().local.with_port(bound.port()) : bound;
 }
 
 void UdpFlow::drop(SendFault fault, std::uint32_t datagrams) noexcept {
@@ -295,6 +312,7 @@ void UdpFlow::on_answer(const DatagramPool::Arrival& arrival) noexcept {
   if (answers_ == 0) {
     answer_time_ = now() - began_at_;
     forget_first();
+    server()->note_success();
   }
   is_refused_ = false;
   answers_ += arrival.datagrams;

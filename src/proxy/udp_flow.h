@@ -13,6 +13,8 @@
 // there is no other the flow stays. A flow that has had answers ends: what the server knew about it
 // is gone, and the next datagram may find a better one.
 //
+// A server that wants a PROXY header gets it in one datagram with the first that leaves for it.
+//
 // An end comes by quietness, by the number of answers, to make room, or from outside. `settle()`
 // runs after every completion and arms the receive or ends the flow. Thread: its worker's. Limits:
 // the first datagram is kept for a second and within UdpContext::kMostKeptBytes; about 500 bytes of
@@ -138,6 +140,10 @@ class UdpFlow final : public FlowEntry,
   void send_upstream() noexcept;
   void send_run(DatagramRun& run) noexcept;
   [[nodiscard]] SendFault send_once(DatagramRun& run) noexcept;
+  /// Behind the header, where that is due. Gives an errno, 0 = done.
+  [[nodiscard]] int send_message(DatagramRun& run) noexcept;
+  /// What its client spoke to.
+  [[nodiscard]] Endpoint destination() const noexcept;
   void send_singly(const DatagramRun& run) noexcept;
   void drop(SendFault fault, std::uint32_t datagrams) noexcept;
   void keep_first(std::span<const std::byte> bytes) noexcept;
@@ -177,8 +183,9 @@ class UdpFlow final : public FlowEntry,
   Joining downstream_joining_ = Joining::kAllowed;
   bool is_proven_ = false;
   bool is_first_sent_ = false;
-  bool is_refused_ = false;  ///< the last thing heard from the server
-  bool is_stale_ = false;    ///< the receive in flight is on the socket to a server that was left
+  bool is_header_due_ = false;  ///< the server has not been told yet who the client is
+  bool is_refused_ = false;     ///< the last thing heard from the server
+  bool is_stale_ = false;  ///< the receive in flight is on the socket to a server that was left
   uring::Op<&UdpFlow::on_receive> receive_{*this};
   reactor::Timer<&UdpFlow::on_timer> timer_{*this};
 };

@@ -16,12 +16,15 @@ FlowRanks& UdpFlowSet::ranks_of(balance::BackendState& backend) {
 
 UdpFlow* UdpFlowSet::begin(UdpListener& listener, TablePin& pin, FrontendRoute& frontend,
                            const FlowKey& key) {
+  if (!frontend.admission.admits(key.client)) {
+    refuse(frontend, CloseReason::kDenied);
+    return nullptr;
+  }
   FlowRanks& ranks = ranks_of(frontend.backend->balance.state());
   ranks.backend->flows().up();
   if (!make_room(ranks, frontend.backend->udp)) {
     ranks.backend->flows().down();
-    frontend.state->traffic(context_.sessions.worker).refused.add(1);
-    sessions_.refuse(CloseReason::kLimit);
+    refuse(frontend, CloseReason::kLimit);
     if (ranks.count == 0) ranks_.remove_if([&](const FlowRanks& each) { return &each == &ranks; });
     return nullptr;
   }
@@ -36,6 +39,11 @@ UdpFlow* UdpFlowSet::begin(UdpListener& listener, TablePin& pin, FrontendRoute& 
   listener.enter(flow);
   flow.begin();
   return flow.is_open() ? &flow : nullptr;
+}
+
+void UdpFlowSet::refuse(FrontendRoute& frontend, CloseReason reason) noexcept {
+  frontend.state->traffic(context_.sessions.worker).refused.add(1);
+  sessions_.refuse(reason);
 }
 
 bool UdpFlowSet::make_room(FlowRanks& ranks, const UdpRules& rules) noexcept {

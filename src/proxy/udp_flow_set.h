@@ -81,6 +81,8 @@ class UdpFlowSet final : private UdpFlowOwner {
   void on_flow_ending(UdpFlow& flow) noexcept override;
   void on_flow_ended(UdpFlow& flow) noexcept override;
 
+  /// A flow that does not begin.
+  void refuse(FrontendRoute& frontend, CloseReason reason) noexcept;
   [[nodiscard]] FlowRanks& ranks_of(balance::BackendState& backend);
   /// For one flow more, which the backend's number of flows includes already.
   [[nodiscard]] bool make_room(FlowRanks& ranks, const UdpRules& rules) noexcept;

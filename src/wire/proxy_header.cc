@@ -4,6 +4,7 @@
 #include <cstring>
 #include <optional>
 
+#include "base/assert.h"
 #include "wire/crc32c.h"
 #include "wire/ip_text.h"
 
@@ -212,6 +213,14 @@ class Writer {
   std::vector<std::byte> out_;
 };
 
+/// The family in the upper half, the transport in the lower.
+std::uint8_t kind_of(const ProxyHeader& header) noexcept {
+  static constexpr std::array<std::uint8_t, 3> kStreams = {0x00, 0x11, 0x21};
+  static constexpr std::array<std::uint8_t, 3> kDatagrams = {0x00, 0x12, 0x22};
+  const auto& kinds = header.transport == ProxyTransport::kStream ? kStreams : kDatagrams;
+  return kinds[static_cast<std::size_t>(header.family)];
+}
+
 void put_addresses(Writer& out, const ProxyHeader& header) {
   if (header.family == ProxyFamily::kNone) return;
   const std::size_t size = header.family == ProxyFamily::kIpv4 ? 4 : 16;
@@ -257,6 +266,7 @@ ProxyReading read_proxy_header(std::span<const std::byte> bytes) noexcept {
 }
 
 std::vector<std::byte> write_proxy_v1(const ProxyHeader& header) {
+  SLUICE_ASSERT(header.transport == ProxyTransport::kStream);
   Writer out;
   if (header.family == ProxyFamily::kNone) {
     out.put("PROXY UNKNOWN\r\n");
@@ -276,8 +286,7 @@ std::vector<std::byte> write_proxy_v2(const ProxyHeader& header, const ProxyTls*
   Writer out;
   out.put(kSignature);
   out.put(0x21);
-  static constexpr std::array<std::uint8_t, 3> kKinds = {0x00, 0x11, 0x21};
-  out.put(kKinds[static_cast<std::size_t>(header.family)]);
+  out.put(kind_of(header));
   out.put_word(0);
   put_addresses(out, header);
   out.put_tlv(Tlv::kAlpn, header.alpn);

@@ -38,9 +38,15 @@ enum class ProxyFamily : std::uint8_t {
   kIpv6,
 };
 
+enum class ProxyTransport : std::uint8_t {
+  kStream,    ///< TCP
+  kDatagram,  ///< UDP; written in version 2 only, version 1 has no word for it
+};
+
 /// What a header says. Views point into the bytes that were read.
 struct ProxyHeader {
   ProxyFamily family = ProxyFamily::kNone;
+  ProxyTransport transport = ProxyTransport::kStream;
   ProxyAddress source;
   ProxyAddress destination;
   std::string_view authority;  ///< SNI
@@ -67,7 +73,7 @@ struct ProxyReading {
 
 [[nodiscard]] ProxyReading read_proxy_header(std::span<const std::byte> bytes) noexcept;
 
-/// Version 1; `UNKNOWN` without addresses.
+/// Version 1; `UNKNOWN` without addresses. Of streams only.
 [[nodiscard]] std::vector<std::byte> write_proxy_v1(const ProxyHeader& header);
 
 /// Version 2 with the extensions that are not empty, and a CRC-32C. `tls` null: the client's

@@ -6,18 +6,18 @@ import struct
 
 import pytest
 
-from harness import settings, tls
+from harness import proxy_header, settings, tls
 from harness.addresses import text
 from harness.authority import Authority
 from harness.clients import connect, ending_of, round_trip
 from harness.programs import HAProxy, NginxStream
+from harness.proxy_header import SIGNATURE
 from harness.sluice import server
 from harness.thread_server import echo, read_exactly
 from harness.waiting import wait_for
 
 TRUSTED = {"accept_proxy_protocol": {"from": ["127.0.0.0/8"]}}
 V1 = b"PROXY TCP4 192.0.2.1 198.51.100.2 40000 443\r\n"
-SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 LOCAL = SIGNATURE + b"\x20\0\0\0"
 REFUSED = ("proxy_header_invalid", "client")
 
@@ -30,23 +30,11 @@ def vectors():
             for name, verdict, addresses, data in rows]
 
 
-def read_header(source):
-    """A version 2 header: (family byte, addresses, {extension: value})."""
-    fixed = read_exactly(source, 16)
-    assert fixed[:13] == SIGNATURE + b"\x21", fixed
-    rest = read_exactly(source, struct.unpack("!H", fixed[14:])[0])
-    size = {0x11: 12, 0x21: 36, 0x00: 0}[fixed[13]]
-    place, extensions = size, {}
-    while place < len(rest):
-        kind, length = struct.unpack("!BH", rest[place:place + 3])
-        extensions[kind] = rest[place + 3:place + 3 + length]
-        place += 3 + length
-    return fixed[13], rest[:size], extensions
-
-
 def header_then_echo(accepted, one):
     """Keeps the version 2 header it gets, then echoes."""
-    one.records["header"] = read_header(accepted)
+    fixed = read_exactly(accepted, proxy_header.FIXED)
+    rest = read_exactly(accepted, proxy_header.length_of(fixed))
+    one.records["header"], _ = proxy_header.split(fixed + rest)
     echo(accepted, one)
 
 
@@ -57,10 +45,6 @@ def line_then_echo(accepted, one):
         line += read_exactly(accepted, 1)
     one.records["header"] = line
     echo(accepted, one)
-
-
-def v4(address):
-    return socket.inet_aton(address[0]), struct.pack("!H", address[1])
 
 
 def client_of(proxy):
@@ -165,8 +149,7 @@ def test_version_2_goes_out(proxied, serve):
     with connect(address) as client:
         assert round_trip(client)
         family, addresses, extensions = one.records["header"]
-        (source, port), (here, our_port) = v4(client.getsockname()), v4(address)
-        assert (family, addresses) == (0x11, source + here + port + our_port)
+        assert (family, addresses) == (0x11, proxy_header.v4(client.getsockname(), address))
         assert set(extensions) == {0x03, 0x05}  # checksum, unique id
 
 

@@ -139,6 +139,26 @@ class Dnsmasq(Program):
                     "--bind-interfaces", "--cache-size=0", f"--address=/#/{answer}")
 
 
+class Dnsdist(Program):
+    """A DNS proxy that takes a PROXY header before each question and refuses the question where the
+    header names a client of `refused`, a network; all others are answered."""
+
+    def __init__(self, refused):
+        super().__init__()
+        conf = self.directory / "dnsdist.lua"
+        conf.write_text(f"""
+            setLocal("{text(self.address)}")
+            setACL({{"0.0.0.0/0"}})
+            setProxyProtocolACL({{"127.0.0.0/8"}})
+            setSecurityPollSuffix("")
+            local refused = newNMG()
+            refused:addMask("{refused}")
+            addAction(NetmaskGroupRule(refused), RCodeAction(DNSRCode.REFUSED))
+            addAction(AllRule(), SpoofAction({{"192.0.2.3"}}))
+            """)
+        self.launch("dnsdist", "--supervised", "--disable-syslog", "-C", conf)
+
+
 class Sipp(Program):
     """The called side of SIPp's own scenario."""
 

@@ -95,6 +95,7 @@ struct UdpSetup {
   std::uint32_t retries = 3;
   std::size_t workers = 1;
   const char* listen = "127.0.0.1:0";
+  std::vector<FlowHeader> headers{};
 };
 
 class UdpBench {
@@ -134,6 +135,7 @@ class UdpBench {
     backend->addresses = addresses_of(setup.servers);
     backend->retries = setup.retries;
     backend->udp = setup.rules;
+    backend->flow_headers = setup.headers;
     auto frontend = std::make_unique<FrontendRoute>();
     frontend->state = &frontend_;
     frontend->backend = backend.get();

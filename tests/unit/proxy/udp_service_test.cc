@@ -1,6 +1,7 @@
 #include "proxy/udp_service.h"
 
 #include "udp_bench.h"
+#include "wire/proxy_header.h"
 
 namespace sluice::proxy {
 namespace {
@@ -262,6 +263,61 @@ TEST(UdpService, AnAddressStaysOpenWhileAnotherWorkerHasFlowsOfIt) {
   bench.address_flows().down();
   EXPECT_TRUE(bench.loop().wait_until([&] { return bench.udp().is_idle(); }));
   bench.loop().run([&] { bench.take(bench.table()); });
+}
+
+/// The PROXY header that a datagram begins with, and what follows it.
+struct Headed {
+  wire::ProxyVerdict verdict = wire::ProxyVerdict::kIncomplete;
+  std::string unique_id;
+  std::string rest;
+};
+Headed take_header(const std::optional<std::string>& datagram) {
+  if (!datagram) return {};
+  const auto read = wire::read_proxy_header(std::as_bytes(std::span(*datagram)));
+  return {read.verdict, std::string(read.header.unique_id), datagram->substr(read.size)};
+}
+
+TEST(UdpService, PutsAHeaderBeforeAFlowsFirstDatagramOnly) {
+  UdpEnd server = make_udp_server();
+  UdpBench bench({.servers = {server.address()}, .headers = {FlowHeader::kProxyV2}});
+  UdpEnd client = bench.client();
+  bench.loop().run([&] {  // they are there together: those behind the first may be joined
+    for (int number = 0; number < 20; ++number) client.send("same length");
+  });
+  const Headed first = take_header(server.receive());
+  EXPECT_EQ(first.verdict, wire::ProxyVerdict::kComplete);
+  EXPECT_EQ(first.unique_id, std::to_string(bench.rows().at(0).id));
+  EXPECT_EQ(first.rest, "same length");
+  for (int number = 1; number < 20; ++number) ASSERT_EQ(server.receive(), "same length");
+  EXPECT_TRUE(asks(client, server, "later"));
+}
+
+TEST(UdpService, EachServerThatIsTriedGetsTheHeader) {
+  UdpEnd server = make_udp_server();
+  UdpBench bench({.servers = {refusing_address(), server.address()},
+                  .headers = {FlowHeader::kNone, FlowHeader::kProxyV2}});
+  for (int number = 0; number < 2; ++number) {
+    UdpEnd client = bench.client();
+    client.send("hello");
+    const Headed first = take_header(server.receive());
+    EXPECT_EQ(first.verdict, wire::ProxyVerdict::kComplete);
+    EXPECT_EQ(first.rest, "hello");
+    EXPECT_TRUE(asks(client, server, "again"));
+  }
+  EXPECT_GE(bench.number(&UdpNumbers::refusals), 1U);
+}
+
+TEST(UdpService, TheHeaderWaitsForADatagramThatFits) {
+  UdpEnd server = make_udp_server();
+  UdpBench bench({.servers = {server.address()}, .headers = {FlowHeader::kProxyV2}});
+  UdpEnd client = bench.client();
+  client.send(std::string(65'507, 'x'));
+  ASSERT_TRUE(bench.wait_for(&UdpNumbers::oversize, 1));
+  client.send("");
+  const Headed first = take_header(server.receive());
+  EXPECT_EQ(first.verdict, wire::ProxyVerdict::kComplete);
+  EXPECT_EQ(first.rest, "");
+  EXPECT_TRUE(asks(client, server, "again"));
 }
 
 TEST(UdpService, StoppingWaitsForBusyFlowsOnly) {

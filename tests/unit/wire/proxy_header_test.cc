@@ -164,6 +164,21 @@ TEST(WriteProxyHeader, Version2IsReadBackWithItsExtensions) {
   }
 }
 
+TEST(WriteProxyHeader, ADatagramsHeaderDiffersInItsKindAndChecksumOnly) {
+  for (const ProxyFamily family : {ProxyFamily::kIpv4, ProxyFamily::kIpv6}) {
+    ProxyHeader header = sample(family);
+    const Bytes stream = write_proxy_v2(header, nullptr);
+    header.transport = ProxyTransport::kDatagram;
+    const Bytes datagram = write_proxy_v2(header, nullptr);
+    ASSERT_EQ(datagram.size(), stream.size());
+    EXPECT_EQ(datagram[13], family == ProxyFamily::kIpv4 ? std::byte{0x12} : std::byte{0x22});
+    for (std::size_t place = 0; place + 4 < stream.size(); ++place) {
+      if (place != 13) EXPECT_EQ(datagram[place], stream[place]) << place;
+    }
+    EXPECT_EQ(text_of(read_proxy_header(datagram).verdict), "valid") << "the checksum is right";
+  }
+}
+
 /// The value of the TLS extension that is written for a connection like this.
 std::string tls_extension(const ProxyTls& tls) {
   ProxyHeader header;
