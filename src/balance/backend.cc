@@ -156,6 +156,12 @@ void Backend::fill(Pool& pool) const noexcept {
   if (!available.is_standby_serving) {
     std::erase_if(pool.members, [this](auto index) { return candidates_[index].is_passive; });
   }
+  const auto is_ejected = [this](std::uint32_t index) {
+    return candidates_[index].state->health().is_ejected;
+  };
+  if (!std::all_of(pool.members.begin(), pool.members.end(), is_ejected)) {
+    std::erase_if(pool.members, is_ejected);
+  }
   pool.total_weight = 0;
   pool.has_passive = false;
   std::fill(pool.weights.begin(), pool.weights.end(), 0);
@@ -174,7 +180,9 @@ Availability Backend::gather(std::vector<std::uint32_t>& usable, Assume assume) 
   for (std::uint32_t index = 0; index < candidates_.size(); ++index) {
     const Candidate& candidate = candidates_[index];
     if (weight(index) == 0 || candidate.state->orders().order != Order::kReady) continue;
-    if (assume == Assume::kHealth && !candidate.state->health().is_up()) continue;
+    const HealthStatus health = candidate.state->health();
+    if (assume == Assume::kHealth && !health.is_healthy()) continue;
+    if (health.is_ejected) ++available.ejected;
     ++(candidate.is_passive ? available.usable_passive : available.usable_active);
     usable.push_back(index);
   }

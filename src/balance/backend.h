@@ -5,12 +5,14 @@
 // the table keeps that state alive (registry.h).
 //
 // Who shares the traffic (the pool):
-// - A server is usable when its health says up, its weight is not 0 and no order at run time takes
+// - A server is usable when its checks say up, its weight is not 0 and no order at run time takes
 //   it out (orders.h).
 // - Usable active servers are in the pool. Usable passive ones join them, all of them and under the
 //   same policy, while fewer than `standby_min_active` active ones are usable. A session does not
 //   reach an idle passive server just because the active ones refused it: a standby may be one that
 //   must not be written to before the active one is known to be down.
+// - An ejected server (outlier.h) is left out while one that is not is in the pool. It still counts
+//   as active: sessions that fail are no reason for a standby to step in, a check that fails is.
 // - Where nobody is usable, `all_down` decides: refuse, or go by the same rules as if all were up.
 // The pool is worked out again only when a server went up or down or got other orders, not for each
 // session: the first pick after that costs 0.3 us with 10 servers, 54 us with 1,000, 0.8 ms with
@@ -82,6 +84,7 @@ class TriedServers {
 struct Availability {
   std::uint32_t usable_active = 0;
   std::uint32_t usable_passive = 0;
+  std::uint32_t ejected = 0;        ///< of these
   bool is_standby_serving = false;  ///< passive servers take traffic
 };
 

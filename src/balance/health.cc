@@ -9,12 +9,13 @@ namespace sluice::balance {
 std::uint64_t HealthStatus::to_word() const noexcept {
   return std::uint64_t{progress} | std::uint64_t{goal} << 16 |
          std::uint64_t{static_cast<std::uint8_t>(state)} << 32 |
-         std::uint64_t{is_checked ? 1U : 0U} << 40;
+         std::uint64_t{is_checked ? 1U : 0U} << 40 | std::uint64_t{is_ejected ? 1U : 0U} << 41;
 }
 
 HealthStatus HealthStatus::from_word(std::uint64_t word) noexcept {
   return {.state = static_cast<HealthState>(word >> 32 & 0xff),
           .is_checked = (word >> 40 & 1) != 0,
+          .is_ejected = (word >> 41 & 1) != 0,
           .progress = static_cast<std::uint16_t>(word & 0xffff),
           .goal = static_cast<std::uint16_t>(word >> 16 & 0xffff)};
 }
@@ -22,6 +23,7 @@ HealthStatus HealthStatus::from_word(std::uint64_t word) noexcept {
 std::string to_string(const HealthStatus& status, Duty duty, Order order) {
   if (order == Order::kDrain) return "DRAIN";
   if (order == Order::kMaintenance) return "MAINT";
+  if (status.is_ejected) return "DOWN";
   if (status.is_up() && duty == Duty::kStandby) return "STANDBY";
   if (status.state == HealthState::kNoCheck) return "NOCHECK";
   std::string text = status.is_up() ? "UP" : "DOWN";

@@ -26,10 +26,13 @@ enum class HealthState : std::uint8_t {
 struct HealthStatus {
   HealthState state = HealthState::kNoCheck;
   bool is_checked = false;     ///< a check has finished since checking began
+  bool is_ejected = false;     ///< left out because sessions have failed there (outlier.h)
   std::uint16_t progress = 0;  ///< kUp: failures it still survives, plus one; kDown: successes
   std::uint16_t goal = 0;      ///< kUp: fall; kDown: rise
 
-  [[nodiscard]] bool is_up() const noexcept { return state != HealthState::kDown; }
+  /// By its checks.
+  [[nodiscard]] bool is_healthy() const noexcept { return state != HealthState::kDown; }
+  [[nodiscard]] bool is_up() const noexcept { return is_healthy() && !is_ejected; }
 
   /// On the way to the other state: `UP 2/3`, `DOWN 1/2`.
   [[nodiscard]] bool is_changing() const noexcept {
@@ -51,7 +54,7 @@ enum class Duty : std::uint8_t {
 
 /// The contract's spelling (section 4): `UP`, `UP 2/3`, `DOWN`, `DOWN 1/2`, `NOCHECK`; `STANDBY`
 /// for a server that is up and idle because it is passive.
-/// `DRAIN` and `MAINT` where that was ordered, whatever the health.
+/// `DRAIN` and `MAINT` where that was ordered, whatever the health; `DOWN` for an ejected one.
 [[nodiscard]] std::string to_string(const HealthStatus& status, Duty duty,
                                     Order order = Order::kReady);
 

@@ -17,6 +17,7 @@
 
 #include "balance/health.h"
 #include "balance/orders.h"
+#include "balance/outlier.h"
 #include "balance/wait_line.h"
 #include "stats/counters.h"
 
@@ -46,11 +47,16 @@ static_assert(sizeof(WorkerSlot) == 64);
 
 class ServerState;
 
-/// Told on the control thread of what happens to servers.
+/// Told of what happens to servers.
 class ServerWatcher {
  public:
-  /// Its checks have failed: it has just gone down.
+  /// Control thread: its checks have failed, it has just gone down.
   virtual void on_server_down(ServerState& server) = 0;
+  /// A worker's thread, which is not to wait: its sessions fail.
+  virtual void on_server_failing(ServerState& server, const Streak& streak) noexcept = 0;
+  /// Any thread, likewise: one of which on_server_failing() has told has served a session, or its
+  /// checks have seen it fail and recover.
+  virtual void on_server_serving(ServerState& server) noexcept = 0;
   /// It went up or down or got other orders: sessions that wait may be in for something else.
   virtual void on_server_changed(ServerState& server) = 0;
 
@@ -168,6 +174,11 @@ class alignas(64) ServerState {
     backend_->sessions_.down();
   }
 
+  /// A session could not be taken there, by the server's doing.
+  void note_failure(const OutlierRules& rules, base::TimePoint now) noexcept;
+  /// One was.
+  void note_success() noexcept;
+
   /// Sessions on all workers, and the most there were at once.
   [[nodiscard]] const stats::SharedGauge& sessions() const noexcept { return sessions_; }
 
@@ -201,22 +212,38 @@ class alignas(64) ServerState {
   /// backends that know the server (Backend::rebuild()).
   void set_orders(Orders orders, Clock::time_point now);
 
+  /// Leaves it out of the traffic while there are others. `text` is what the column `check` shows
+  /// meanwhile.
+  void eject(std::string text, Clock::time_point now);
+  /// Ends that, if it is so, and forgets its failures.
+  void readmit(Clock::time_point now);
+  /// How often it was ejected.
+  [[nodiscard]] std::uint64_t ejections() const noexcept { return ejections_; }
+  /// Its sessions fail: told, and none has been served since.
+  [[nodiscard]] bool is_failing() const noexcept { return streak_.is_given(); }
+
   /// Notes a check that could not be made for a reason of our own: shown, but not held against the
   /// server.
   void note_check(std::string text) { check_text_ = std::move(text); }
 
-  /// The last check's outcome, `-` before the first.
-  [[nodiscard]] const std::string& check_text() const noexcept { return check_text_; }
-  /// When it last went up or down or got other orders; its creation at first.
+  /// Why it is ejected, else the last check's outcome, `-` before the first.
+  [[nodiscard]] const std::string& check_text() const noexcept {
+    return ejection_text_.empty() ? check_text_ : ejection_text_;
+  }
+  /// When it last went up or down, was ejected or readmitted or got other orders; its creation at
+  /// first.
   [[nodiscard]] Clock::time_point last_change() const noexcept { return last_change_; }
 
  private:
-  void publish_health(HealthState before, Clock::time_point now);
+  void publish_health(const HealthStatus& before, Clock::time_point now);
+  [[nodiscard]] HealthStatus known_health() const noexcept;
+  void look_for_recovery(CheckOutcome outcome) noexcept;
 
   // One cache line for what a pick touches.
   stats::SharedGauge sessions_;
   std::atomic<std::uint64_t> health_word_{HealthStatus{}.to_word()};
   std::atomic<std::uint32_t> orders_word_{Orders{}.to_word()};
+  StreakCounter streak_;
   std::atomic<std::uint32_t> limit_{0};
   BackendState* backend_;
   std::vector<WorkerSlot> slots_;
@@ -225,6 +252,9 @@ class alignas(64) ServerState {
   std::string name_;
   Health health_;                                 // control thread
   std::string check_text_ = "-";                  // control thread
+  std::string ejection_text_;                     // control thread; empty = it is not
+  bool has_failed_checks_ = false;                // control thread; since it was ejected
+  std::uint64_t ejections_ = 0;                   // control thread
   Clock::time_point last_change_ = Clock::now();  // control thread
 };
 

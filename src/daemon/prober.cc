@@ -137,7 +137,7 @@ void Prober::count_servers() {
   for (const auto& [state, probe] : probes_) {
     Tally& tally = tallies_[&state->backend()];
     ++tally.servers;
-    tally.up += state->health().is_up() ? 1 : 0;
+    tally.up += state->health().is_healthy() ? 1 : 0;
   }
 }
 
@@ -175,7 +175,7 @@ void Prober::begin_queued() {
 void Prober::on_result(Probe& probe, const CheckResult& result) {
   const auto now = Clock::now();
   balance::ServerState& state = probe.state();
-  const bool was_up = state.health().is_up();
+  const bool was_up = state.health().is_healthy();
   switch (result.verdict) {
     case CheckVerdict::kAnswered:
       state.on_check(balance::CheckOutcome::kSuccess, result.text, now);
@@ -193,11 +193,11 @@ void Prober::on_result(Probe& probe, const CheckResult& result) {
   wait_until(probe,
              std::max(probe.due() + pause_after(state.health(), probe.check().interval), now));
   begin_queued();
-  if (state.health().is_up() != was_up) report(state, result.text);
+  if (state.health().is_healthy() != was_up) report(state, result.text);
 }
 
 void Prober::report(const balance::ServerState& state, const std::string& reason) {
-  const bool is_up = state.health().is_up();
+  const bool is_up = state.health().is_healthy();
   Tally& tally = tallies_[&state.backend()];
   tally.up = is_up ? tally.up + 1 : tally.up - 1;
   on_event_(is_up ? LogLevel::kInfo : LogLevel::kWarn,

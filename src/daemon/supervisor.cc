@@ -92,6 +92,8 @@ ExitCode Supervisor::start() {
   }
   keeper_ = std::make_unique<ServerKeeper>(
       io_, *engine_, [this](LogLevel level, const std::string& line) { log_.event(level, line); });
+  ejector_ = std::make_unique<Ejector>(
+      io_, [this](LogLevel level, const std::string& line) { log_.event(level, line); });
   prober_ = std::make_unique<Prober>(
       io_, Prober::Options{engine_->budget().checks},
       [this](LogLevel level, const std::string& line) { log_.event(level, line); });
@@ -172,6 +174,7 @@ void Supervisor::on_engine_drained() {
   watch_.stop();
   prober_->apply({});
   keeper_->stop();
+  ejector_->stop();
   admin_->stop();
   // Answers that are on their way (a last status, a kill) still go out of the queue; then nothing
   // is left to run.

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@
 #include "daemon/address_book.h"
 #include "daemon/admin.h"
 #include "daemon/admin_source.h"
+#include "daemon/ejector.h"
 #include "daemon/engine.h"
 #include "daemon/file_watch.h"
 #include "daemon/log.h"
@@ -79,8 +81,16 @@ class Supervisor final : private EngineEvents, private AdminSource {
   [[nodiscard]] std::chrono::milliseconds drain_timeout_of(const std::string& backend) const;
   [[nodiscard]] const BackendConfig* find_backend(const std::string& name) const;
   void on_server_down(balance::ServerState& server) override;
+  void on_server_failing(balance::ServerState& server,
+                         const balance::Streak& streak) noexcept override;
+  void on_server_serving(balance::ServerState& server) noexcept override;
+  [[nodiscard]] std::shared_ptr<balance::ServerState> find_server(const std::string& backend,
+                                                                  const std::string& server);
   void on_server_changed(balance::ServerState& server) override;
   void forget_expired_clients();
+
+  /// Where the file asks for kernel TLS and there is none.
+  [[nodiscard]] std::optional<Diagnostic> ktls_refusal(const Config& config) const;
 
   // What it tells (supervisor_rows.cc)
   [[nodiscard]] Status status() override;
@@ -94,6 +104,7 @@ class Supervisor final : private EngineEvents, private AdminSource {
   void kill_session(std::uint64_t id, KillCallback done) override;
   void kill_server_sessions(std::string backend, std::string server, KillCallback done) override;
   [[nodiscard]] std::vector<WorkerRow> worker_rows();
+  [[nodiscard]] std::vector<TlsGearRow> tls_gears();
   [[nodiscard]] RateMeter::Totals totals();
   void kill(const proxy::SessionFilter& filter, KillCallback done);
 
@@ -107,12 +118,14 @@ class Supervisor final : private EngineEvents, private AdminSource {
   Config config_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<ServerKeeper> keeper_;
+  std::unique_ptr<Ejector> ejector_;
   std::unique_ptr<Prober> prober_;
   std::unique_ptr<AdminServer> admin_;
   AddressBook names_;
   FileWatch watch_;
   RateMeter rates_;
   std::vector<std::string> missing_features_;
+  std::string no_ktls_;  ///< why this kernel has no TLS; empty: it has
   std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
   std::uint64_t generation_ = 0;
   std::uint64_t reloads_ = 0;

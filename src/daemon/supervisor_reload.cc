@@ -86,6 +86,7 @@ void Supervisor::take_effect(Config config, Engine::Prepared prepared, AdminRebi
   fill_addresses(*prepared.compiled.table);
   engine_->publish(std::move(prepared), config_, [this, before, outcome = std::move(outcome)] {
     check_servers();
+    ejector_->apply(config_);
     keeper_->apply(*before, config_, [this, outcome](std::uint64_t closed) mutable {
       outcome.summary +=
           ", " + std::to_string(closed) + (closed == 1 ? " session closed" : " sessions closed");

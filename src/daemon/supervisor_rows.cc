@@ -44,6 +44,7 @@ ServerRow server_row(const proxy::BackendRoute& backend, std::uint32_t index,
   row.weight = backend.balance.weight(index);
   row.current = state.sessions().value();
   row.max = state.sessions().max();
+  row.ejections = state.ejections();
   row.queue = state.line().size();
   row.last_change = Seconds(balance::ServerState::Clock::now() - state.last_change()).count();
   add_server(state, row);
@@ -72,6 +73,16 @@ void add_udp(const proxy::UdpNumbers& numbers, WorkerRow& row) {
   row.udp_oversize = numbers.oversize.value();
   row.udp_unsent = numbers.unsent.value();
   row.udp_shortages = numbers.shortages.value();
+}
+
+void add_tls(const proxy::SecureContext& secure, WorkerRow& row) {
+  row.tls_copied_bytes = secure.copied_bytes.value();
+  row.tls_spliced_bytes = secure.spliced_bytes.value();
+  row.tls_calls = secure.calls.value();
+  row.tls_key_updates = secure.key_updates.value();
+  row.tls_stranded = secure.stranded.value();
+  row.tls_truncations = secure.truncations.value();
+  row.tls_refusals = secure.refusals.value();
 }
 
 }  // namespace
@@ -111,8 +122,9 @@ std::vector<BackendRow> Supervisor::backends() {
     row.name = backend->balance.state().name();
     row.policy = backend->policy;
     row.servers = backend->balance.candidates().size();
-    row.servers_up = availability.usable_active + availability.usable_passive;
-    row.state = row.servers_up > 0 ? "UP" : "DOWN";
+    const std::uint64_t usable = availability.usable_active + availability.usable_passive;
+    row.servers_up = usable - availability.ejected;
+    row.state = usable > 0 ? "UP" : "DOWN";
     row.standby_active = availability.is_standby_serving;
     row.current = backend->balance.state().sessions().value();
     row.max = backend->balance.state().sessions().max();
@@ -191,10 +203,26 @@ std::vector<WorkerRow> Supervisor::worker_rows() {
     row.demotions = loop.relay_numbers().demotions.value();
     row.log_drops = loop.log().drops().value();
     add_udp(loop.udp_numbers(), row);
+    add_tls(loop.secure_numbers(), row);
     rows.push_back(row);
   }
   // The queue of the log itself is behind all workers: its losses are shown with the first.
   if (!rows.empty()) rows.front().log_drops += log_.drops();
+  return rows;
+}
+
+std::vector<TlsGearRow> Supervisor::tls_gears() {
+  std::vector<TlsGearRow> rows;
+  for (std::size_t i = 0; i < proxy::kUserReasonCount; ++i) {
+    const auto reason = static_cast<proxy::UserReason>(i);
+    std::uint64_t total = 0;
+    for (const auto& worker : engine_->workers()) {
+      total += worker->loop().secure_numbers().gears.value(reason);
+    }
+    if (total == 0) continue;
+    const bool is_kernel = reason == proxy::UserReason::kNone;
+    rows.push_back({is_kernel ? "ktls" : "user", std::string(to_string(reason)), total});
+  }
   return rows;
 }
 
@@ -251,6 +279,7 @@ Metrics Supervisor::metrics() {
   metrics.status = status();
   metrics.servers = servers({});
   metrics.reasons = reasons();
+  metrics.tls_gears = tls_gears();
   for (const auto& worker : engine_->workers()) {
     const proxy::SessionContext& context = worker->loop().session_numbers().context();
     context.connect_time.add_to(metrics.connect_time);

@@ -45,6 +45,7 @@ ServerOutcome Supervisor::change_server(const ServerCommand& command) {
   } else if (command.action != ServerAction::kWeight) {
     keeper_->forgive(*server);
   }
+  if (command.action == ServerAction::kReady) ejector_->forgive(*server);
   return describe_change(*server, timeout);
 }
 
@@ -103,6 +104,30 @@ void Supervisor::forget_expired_clients() {
     table.sweep(persistence.freshness(base::Clock::now()),
                 std::max(kFewest, table.capacity() / kParts));
   }
+}
+
+std::shared_ptr<balance::ServerState> Supervisor::find_server(const std::string& backend,
+                                                              const std::string& server) {
+  const BackendConfig* config = find_backend(backend);
+  const bool is_known = config != nullptr &&
+                        std::any_of(config->servers.begin(), config->servers.end(),
+                                    [&](const ServerConfig& each) { return each.name == server; });
+  return is_known ? engine_->registry().servers().server(backend, server) : nullptr;
+}
+
+void Supervisor::on_server_failing(balance::ServerState& server,
+                                   const balance::Streak& streak) noexcept {
+  boost::asio::post(io_, [this, backend = server.backend().name(), name = server.name(), streak] {
+    const auto found = find_server(backend, name);
+    if (found != nullptr) ejector_->on_failing(found, streak, *find_backend(backend));
+  });
+}
+
+void Supervisor::on_server_serving(balance::ServerState& server) noexcept {
+  boost::asio::post(io_, [this, backend = server.backend().name(), name = server.name()] {
+    const auto found = find_server(backend, name);
+    if (found != nullptr) ejector_->on_serving(*found);
+  });
 }
 
 void Supervisor::on_server_changed(balance::ServerState& /*server*/) {

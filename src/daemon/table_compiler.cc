@@ -85,6 +85,7 @@ Result<void> add_backend(const BackendConfig& config, StateRegistry& registry, T
   route->response_timeout = config.timeouts.response;
   route->queue_size = config.queue_size;
   route->retries = config.retries;
+  route->outlier = {config.outlier.max_fails, config.outlier.window};
   route->keepalive = config.keepalive ? sys::Keepalive::kOn : sys::Keepalive::kOff;
   add_introductions(config, *route);
   if (auto added = tls.add_introductions(config, *route); !added) return added;

@@ -74,6 +74,7 @@ struct BackendRoute {
   base::milliseconds response_timeout{0};
   std::uint32_t queue_size = 0;  ///< sessions that may wait for its servers
   std::uint32_t retries = 0;
+  balance::OutlierRules outlier;
   sys::Keepalive keepalive = sys::Keepalive::kOn;
   UdpRules udp;
 };

@@ -85,6 +85,7 @@ void Session::on_connect_failed(int error) noexcept {
   // Ours, but another server may do.
   if (sys::is_out_of_ports(error)) return move_on({CloseReason::kLimit, Side::kUs});
   server()->slot(context_.worker).traffic.errors.add(1);
+  server()->note_failure(backend_->outlier, now());
   move_on(
       {is_timed_out_ ? CloseReason::kConnectTimeout : CloseReason::kConnectFailed, Side::kServer});
 }

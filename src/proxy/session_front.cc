@@ -56,6 +56,7 @@ void Session::follow_stage() noexcept {
     } else {
       next_stage_ = 0;
       server()->slot(context_.worker).traffic.errors.add(1);
+      server()->note_failure(backend_->outlier, now());
       findings_->from_server.clear();
       findings_->server_tls.reset();
       if (!findings_->problem.empty()) {

@@ -22,6 +22,7 @@ void Session::begin_relaying() noexcept {
   enter(State::kRelaying);
   connect_time_ = now() - greeted_at_;
   context_.connect_time.record(connect_time_);
+  server()->note_success();
   auto& ours = frontend_.state->traffic(context_.worker);
   auto& theirs = server()->slot(context_.worker).traffic;
   if (findings_) tls_ = SessionTls::take(*findings_);

@@ -141,6 +141,8 @@ constexpr Series<ServerRow> kServerSeries[] = {
     {"sluice_server_retries_total", "Sessions moved on from this server to another.", kCounter,
      &ServerRow::retries},
     {"sluice_server_queue", "Sessions waiting for this server.", kGauge, &ServerRow::queue},
+    {"sluice_server_ejections_total", "Times left out because its sessions failed.", kCounter,
+     &ServerRow::ejections},
 };
 
 constexpr Series<ReasonRow> kReasonSeries[] = {
