@@ -58,8 +58,8 @@ void Backend::come_into_force() const noexcept {
 Backend::Picked Backend::pick(const PickContext& context) noexcept {
   SLUICE_ASSERT(context.worker < views_.size());
   const Pool& pool = current_pool(context.worker);
-  const bool is_known_by_address = persistence_.is_on() && context.client.is_specified();
-  return is_known_by_address ? pick_remembered(pool, context) : pick_anew(pool, context);
+  const std::uint64_t key = persistence_.key_of(context);
+  return key != 0 ? pick_remembered(pool, context, key) : pick_anew(pool, context);
 }
 
 Backend::Picked Backend::take(const PickContext& context) noexcept {
@@ -103,8 +103,8 @@ Backend::Picked Backend::pick_anew(const Pool& pool, const PickContext& context)
   }
 }
 
-Backend::Picked Backend::pick_remembered(const Pool& pool, const PickContext& context) noexcept {
-  const std::uint64_t key = client_key(context.client);
+Backend::Picked Backend::pick_remembered(const Pool& pool, const PickContext& context,
+                                         std::uint64_t key) noexcept {
   const Persistence::Known known = persistence_.find(key, context.now);
   const bool is_home_open = known.index && takes_back(pool, *known.index, context);
   const auto has_room = [&](std::uint32_t index) {

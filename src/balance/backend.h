@@ -159,7 +159,8 @@ class Backend {
   };
 
   [[nodiscard]] Picked pick_anew(const Pool& pool, const PickContext& context) noexcept;
-  [[nodiscard]] Picked pick_remembered(const Pool& pool, const PickContext& context) noexcept;
+  [[nodiscard]] Picked pick_remembered(const Pool& pool, const PickContext& context,
+                                       std::uint64_t key) noexcept;
   /// The server that the client is remembered for, where that would take it back.
   [[nodiscard]] std::optional<std::uint32_t> home(const Pool& pool,
                                                   const PickContext& context) const noexcept;

@@ -24,6 +24,12 @@ Persistence::Persistence(PersistenceRules rules, std::span<const Candidate> cand
   std::sort(indices_.begin(), indices_.end());
 }
 
+std::uint64_t Persistence::key_of(const PickContext& context) const noexcept {
+  if (!is_on()) return 0;
+  if (rules_.key == PersistenceKey::kTlsSession) return context.tls_session;
+  return context.client.is_specified() ? client_key(context.client) : 0;
+}
+
 std::optional<std::uint32_t> Persistence::index_of(std::uint32_t number) const noexcept {
   const auto at =
       std::lower_bound(indices_.begin(), indices_.end(), std::pair(number, std::uint32_t{0}));

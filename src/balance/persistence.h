@@ -18,9 +18,16 @@
 
 namespace sluice::balance {
 
+/// What a client is known by.
+enum class PersistenceKey : std::uint8_t {
+  kAddress,
+  kTlsSession,  ///< which it resumes when it comes back, from whatever address
+};
+
 struct PersistenceRules {
   PersistenceTable* table = nullptr;  ///< null: nothing is remembered; else it lives longer
   base::milliseconds expire{0};       ///< after a client's last session began; 0 = never
+  PersistenceKey key = PersistenceKey::kAddress;
 };
 
 class Persistence {
@@ -28,6 +35,8 @@ class Persistence {
   Persistence(PersistenceRules rules, std::span<const Candidate> candidates);
 
   [[nodiscard]] bool is_on() const noexcept { return rules_.table != nullptr; }
+  /// What the client is remembered by; 0 where there is nothing.
+  [[nodiscard]] std::uint64_t key_of(const PickContext& context) const noexcept;
 
   /// What is known about one client.
   struct Known {

@@ -45,7 +45,8 @@ struct PickContext {
   std::span<const std::uint32_t> tried;
   /// What source_hash goes by (hash.h: client_key(), flow_key()); 0 = the client's address.
   std::uint64_t key = 0;
-  base::TimePoint now{};  ///< for persistence
+  base::TimePoint now{};          ///< for persistence
+  std::uint64_t tls_session = 0;  ///< for persistence: what the client's is known by; 0 = nothing
   /// The place in the line that the session comes from; servers that others wait for who come
   /// before it are full.
   std::uint64_t ticket = WaitLine::kNewcomer;

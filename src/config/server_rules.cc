@@ -153,6 +153,9 @@ void check_persistence(Checker& checker, std::size_t backend, const FrontendInde
     } else if (kind == PersistenceKind::kTlsSession && frontend.protocol == Protocol::kUdp) {
       checker.error(path,
                     "TLS sessions need TCP, and " + who + " is udp: use `persistence: source_ip`");
+    } else if (kind == PersistenceKind::kTlsSession && !frontend.tls) {
+      checker.error(path, "TLS sessions are known where TLS ends, and " + who +
+                              " has no `tls`: use `persistence: source_ip`");
     }
   }
 }

@@ -46,10 +46,13 @@ Result<balance::BackendRules> rules_of(const BackendConfig& config, StateRegistr
   balance::BackendRules rules;
   if (config.all_down == AllDown::kTryAnyway) rules.all_down = balance::WhenAllDown::kTryAnyway;
   rules.standby_min_active = config.standby_min_active;
-  if (config.persistence.kind != PersistenceKind::kSourceIp) return rules;
+  const PersistenceKind kind = config.persistence.kind;
+  if (kind != PersistenceKind::kSourceIp && kind != PersistenceKind::kTlsSession) return rules;
   auto table = registry.servers().persistence(config.name, config.persistence_entries);
   if (!table) return tl::unexpected(table.error());
-  rules.persistence = {table->get(), config.persistence_expire};
+  rules.persistence = {table->get(), config.persistence_expire,
+                       kind == PersistenceKind::kSourceIp ? balance::PersistenceKey::kAddress
+                                                          : balance::PersistenceKey::kTlsSession};
   out.states.push_back(std::move(*table));
   return rules;
 }

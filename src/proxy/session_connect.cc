@@ -27,6 +27,8 @@ bool Session::try_to_connect(std::uint64_t ticket) noexcept {
       .client = client_address_,
       .tried = tried_.indices(),
       .now = now(),
+      .tls_session =
+          findings_ && findings_->client_tls ? findings_->client_tls->negotiated.session_number : 0,
       .ticket = ticket,
   };
   const bool has_waited = state_ == State::kWaiting;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "tls/tickets.h"
 
 namespace sluice::tls {
 namespace {
@@ -287,7 +288,9 @@ void Handshake::take_negotiated() {
   if (length > 0) negotiated_.alpn.assign(reinterpret_cast<const char*>(protocol), length);
   negotiated_.is_resumed = SSL_session_reused(ssl_.get()) == 1;
   const X509* const shown = SSL_get0_peer_certificate(ssl_.get());
-  if (role_ == Role::kServer && shown != nullptr) negotiated_.client_certificate = name_in(*shown);
+  if (role_ != Role::kServer) return;
+  negotiated_.session_number = session_number(*ssl_);
+  if (shown != nullptr) negotiated_.client_certificate = name_in(*shown);
 }
 
 // --- Counting ---

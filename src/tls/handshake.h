@@ -42,6 +42,7 @@ struct Negotiated {
   std::string server_name;    ///< SNI: what a client asked for, or we asked for; may be empty
   std::string alpn;           ///< empty: none
   bool is_resumed = false;
+  std::uint64_t session_number = 0;  ///< as a server: the session's (tickets.h); 0 = none
   /// The common name (perhaps empty) in the certificate that a client has shown, now or when the
   /// session began; none without one. It has been verified: no handshake is done with another.
   std::optional<std::string> client_certificate;

@@ -82,17 +82,22 @@ int on_ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_C
   return opened == kGood && is_single ? kGoodButRenew : opened;
 }
 
-// --- The mark of the full handshake ---
+// --- What a session carries along ---
 
 using Seconds = std::int64_t;
+
+struct Mark {
+  Seconds made_at = 0;  ///< the full handshake
+  std::uint64_t number = 0;
+};
 
 Seconds wall_seconds() noexcept {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::seconds>(now).count();
 }
 
-/// When the full handshake was; nothing that makes sense for a session without the mark.
-bool read_mark(SSL_SESSION* session, Seconds& mark) noexcept {
+/// False for a session without the mark.
+bool read_mark(SSL_SESSION* session, Mark& mark) noexcept {
   void* data = nullptr;
   std::size_t length = 0;
   if (SSL_SESSION_get0_ticket_appdata(session, &data, &length) != 1) return false;
@@ -101,12 +106,19 @@ bool read_mark(SSL_SESSION* session, Seconds& mark) noexcept {
   return true;
 }
 
+/// Gives it one where it has none: one that is resumed keeps the first one's.
+bool ensure_mark(SSL_SESSION* session, Mark& mark) noexcept {
+  if (read_mark(session, mark)) return true;
+  mark.made_at = wall_seconds();
+  std::array<unsigned char, sizeof mark.number> random{};
+  if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1) return false;
+  std::memcpy(&mark.number, random.data(), random.size());
+  return SSL_SESSION_set1_ticket_appdata(session, &mark, sizeof mark) == 1;
+}
+
 int on_ticket_made(SSL* ssl, void* /*unused*/) noexcept {
-  SSL_SESSION* const session = SSL_get_session(ssl);
-  Seconds mark = 0;
-  if (read_mark(session, mark)) return 1;  // resumed: the mark is the first one's
-  mark = wall_seconds();
-  return SSL_SESSION_set1_ticket_appdata(session, &mark, sizeof mark);
+  Mark mark;
+  return ensure_mark(SSL_get_session(ssl), mark) ? 1 : 0;
 }
 
 // NOLINTNEXTLINE(readability-function-size): the parameters are OpenSSL's
@@ -116,9 +128,9 @@ SSL_TICKET_RETURN on_ticket_opened(SSL* /*ssl*/, SSL_SESSION* session,
   if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
     return SSL_TICKET_RETURN_IGNORE_RENEW;
   }
-  Seconds mark = 0;
+  Mark mark;
   const Seconds limit = std::chrono::seconds(TicketKeys::kPeriod).count();
-  if (!read_mark(session, mark) || wall_seconds() - mark > limit) {
+  if (!read_mark(session, mark) || wall_seconds() - mark.made_at > limit) {
     return SSL_TICKET_RETURN_IGNORE_RENEW;
   }
   return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
@@ -131,6 +143,12 @@ void use_tickets(SSL_CTX& context, TicketKeys& keys) noexcept {
   SSL_CTX_set_tlsext_ticket_key_evp_cb(&context, &on_ticket_key);
   SSL_CTX_set_session_ticket_cb(&context, &on_ticket_made, &on_ticket_opened, nullptr);
   SSL_CTX_set_timeout(&context, std::chrono::seconds(TicketKeys::kPeriod).count());
+}
+
+std::uint64_t session_number(SSL& ssl) noexcept {
+  Mark mark;
+  SSL_SESSION* const session = SSL_get_session(&ssl);
+  return session != nullptr && ensure_mark(session, mark) ? mark.number : 0;
 }
 
 }  // namespace sluice::tls

@@ -147,5 +147,22 @@ TEST(PersistenceRegistry, KeepsTheMemoryByNameAndThroughAChangeOfSize) {
   EXPECT_EQ(registry.persistence("shop", 100).value()->find(7, time), PersistenceTable::kNobody);
 }
 
+TEST(Persistence, ByTlsSessionGoesByTheSessionAndNotByTheAddress) {
+  const auto table = PersistenceTable::create(1000).value();
+  TestBackend backend("round_robin", servers_of_weights({1, 1, 1}),
+                      {.persistence = {table.get(), {}, PersistenceKey::kTlsSession}});
+  const auto pick = [&](const std::string& ip, std::uint64_t session) {
+    const Endpoint client = Endpoint::from_ip(ip, 1024).value();
+    return *backend.backend().pick(
+        {.worker = 0, .client = client, .tried = {}, .tls_session = session});
+  };
+  const std::uint32_t home = pick("192.0.2.1", 41);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(pick("192.0.2." + std::to_string(i + 2), 41), home);
+  EXPECT_NE(pick("192.0.2.1", 42), home) << "round robin goes on for another session";
+  EXPECT_EQ(table->clients(), 2U);
+  static_cast<void>(pick("192.0.2.1", 0));
+  EXPECT_EQ(table->clients(), 2U) << "nothing to remember it by";
+}
+
 }  // namespace
 }  // namespace sluice::balance

@@ -305,7 +305,21 @@ TEST_P(Resumption, StatefulForClientsWithoutTickets) {
   SSL_CTX_set_options(one.context.get(), SSL_OP_NO_TICKET);
   const auto first = meet(*context, one);
   ASSERT_NE(first->session, nullptr);
-  EXPECT_TRUE(is_resumed(*meet(*context, one, first->session.get())));
+  const auto second = meet(*context, one, first->session.get());
+  EXPECT_TRUE(is_resumed(*second));
+  EXPECT_EQ(second->server.negotiated().session_number, first->server.negotiated().session_number);
+}
+
+TEST_P(Resumption, CarriesTheSessionsNumberAlong) {
+  add("default", {.names = {"a.test"}});
+  const Client one = client("a.test");
+  const auto first = meet(*make(), one);
+  const std::uint64_t number = first->server.negotiated().session_number;
+  EXPECT_NE(number, 0U);
+  const auto second = meet(*make(), one, first->session.get());
+  ASSERT_TRUE(is_resumed(*second));
+  EXPECT_EQ(second->server.negotiated().session_number, number);
+  EXPECT_NE(meet(*make(), one)->server.negotiated().session_number, number);
 }
 
 TEST_P(Resumption, NotWithTheKeysOfAnotherProcess) {
