@@ -147,7 +147,8 @@ run_fuzzers() {
 }
 
 suite_kernel() {
-  count_step "programs" build release src/daemon/sluice tools/lbstat/lbstat || return 1
+  count_step "programs" build release src/daemon/sluice tools/lbstat/lbstat \
+    tests/unit/proxy/secure_test || return 1
   if ! "$tree/tests/kernel/run" --command true >"$results/kernel-start.log" 2>&1; then
     cannot "kernel 6.1" "the user-mode kernel does not run here, see $results/kernel-start.log"
     return 0

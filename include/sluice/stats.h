@@ -136,7 +136,9 @@ struct SessionRow {
   std::string relay;      ///< copy | splice: splice where at least one direction is
   std::string relay_in;   ///< client to server: copy | splice
   std::string relay_out;  ///< server to client: copy | splice
-  std::string tls;        ///< "-", or ktls | user with its reason
+  std::string tls;        ///< "-", or `ktls`, `user (REASON)`; both where they differ: in/out
+  std::string tls_in;     ///< client to server
+  std::string tls_out;    ///< server to client
   std::uint64_t generation = 0;
   std::uint32_t worker = 0;
 };
@@ -145,6 +147,13 @@ struct SessionRow {
 struct ReasonRow {
   std::string reason;
   std::string side;
+  std::uint64_t total = 0;
+};
+
+/// Directions with TLS of sessions that ended, by where their records were made and opened.
+struct TlsGearRow {
+  std::string gear;    ///< ktls | user
+  std::string reason;  ///< why not ktls; empty where it is
   std::uint64_t total = 0;
 };
 
@@ -163,6 +172,13 @@ struct WorkerRow {
   std::uint64_t pipe_shortages = 0;    ///< promotions that went on copying for want of a pipe
   std::uint64_t promotions = 0;        ///< directions that went from copy to splice
   std::uint64_t demotions = 0;
+  std::uint64_t tls_copied_bytes = 0;   ///< of sessions with TLS, that came to user space
+  std::uint64_t tls_spliced_bytes = 0;  ///< that did not
+  std::uint64_t tls_calls = 0;          ///< system calls that moved them, but for the ring's
+  std::uint64_t tls_key_updates = 0;    ///< followed, of either side
+  std::uint64_t tls_stranded = 0;       ///< sessions ended: the kernel could not follow a KeyUpdate
+  std::uint64_t tls_truncations = 0;    ///< ends without close_notify
+  std::uint64_t tls_refusals = 0;       ///< connections ended for a record that must not be
   std::uint64_t log_drops = 0;         ///< session log lines lost because the log could not keep up
   std::uint64_t udp_datagrams_in = 0;  ///< from clients
   std::uint64_t udp_datagrams_out = 0;  ///< from servers
@@ -211,6 +227,7 @@ struct Metrics {
   Status status;
   std::vector<ServerRow> servers;
   std::vector<ReasonRow> reasons;
+  std::vector<TlsGearRow> tls_gears;
   HistogramRow connect_time;
   HistogramRow session_time;
 };

@@ -48,6 +48,18 @@ EngineBudget share_out(std::size_t descriptors, std::size_t workers) {
   return budget;
 }
 
+tls::KtlsUse use_of(KtlsMode mode) noexcept {
+  switch (mode) {
+    case KtlsMode::kAuto:
+      return tls::KtlsUse::kBulk;
+    case KtlsMode::kOn:
+      return tls::KtlsUse::kAlways;
+    case KtlsMode::kOff:
+      return tls::KtlsUse::kNever;
+  }
+  return tls::KtlsUse::kNever;
+}
+
 }  // namespace
 
 Engine::Engine(std::size_t workers, const EngineBudget& budget, InheritedSockets inherited,
@@ -112,8 +124,11 @@ void Engine::publish(Prepared prepared, const Config& config, std::function<void
   proxy::RouteTable& table = *prepared.compiled.table;
   table.come_into_force();
   tables_.push_back({std::move(prepared.compiled), workers_.size()});
-  const WorkerLoop::Options options{config.splice == SpliceMode::kAuto, config.log.sessions,
-                                    budget_.sessions, budget_.backlog};
+  const WorkerLoop::Options options{config.splice == SpliceMode::kAuto,
+                                    {use_of(config.ktls), ktls_},
+                                    config.log.sessions,
+                                    budget_.sessions,
+                                    budget_.backlog};
   // Sockets move to their workers one by one; the shared vector only carries them there.
   auto sockets = std::make_shared<std::vector<std::vector<NewListener>>>(
       std::move(prepared.listeners.by_worker));

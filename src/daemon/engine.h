@@ -64,6 +64,9 @@ class Engine final : private WorkerEvents {
   [[nodiscard]] tl::expected<Prepared, Diagnostics> prepare(const Config& config,
                                                             const std::string& file,
                                                             std::uint64_t generation);
+  /// What the probe found; before the first `publish()`.
+  void set_ktls(const tls::KtlsAbility& ability) noexcept { ktls_ = ability; }
+
   void publish(Prepared prepared, const Config& config, std::function<void()> done);
 
   /// `on_engine_drained()` follows.
@@ -107,6 +110,7 @@ class Engine final : private WorkerEvents {
   void schedule_drain();
 
   EngineBudget budget_;
+  tls::KtlsAbility ktls_;
   boost::asio::io_context& io_;
   EngineEvents& events_;
   ListenerSet listeners_;

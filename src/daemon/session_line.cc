@@ -35,6 +35,10 @@ std::string tls_text(const proxy::SessionRecord& record) {
   if (!record.server_name.empty()) out += " sni=" + printable(record.server_name);
   add("server_tls", record.server_tls.version);
   add("server_cipher", record.server_tls.cipher);
+  if (record.has_tls) {
+    out +=
+        fmt::format(" gear=\"{}\"", proxy::gear_text(record.upstream_gear, record.downstream_gear));
+  }
   if (!record.problem.empty()) out += fmt::format(" problem=\"{}\"", record.problem);
   return out;
 }
@@ -48,6 +52,10 @@ void add_tls(const proxy::SessionRecord& record, nlohmann::ordered_json& line) {
   add("tls", record.client_tls);
   if (!record.server_name.empty()) line["sni"] = printable(record.server_name);
   add("server_tls", record.server_tls);
+  if (record.has_tls) {
+    line["gear_in"] = proxy::gear_text(record.upstream_gear);
+    line["gear_out"] = proxy::gear_text(record.downstream_gear);
+  }
   if (!record.problem.empty()) line["problem"] = record.problem;
 }
 

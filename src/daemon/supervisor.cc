@@ -78,10 +78,17 @@ ExitCode Supervisor::start() {
   log_.configure(config_.log);
   watch_.follow(config_);
 
+  const tls::KtlsReport ktls = tls::probe_ktls();
+  no_ktls_ = tls::why_no_ktls(ktls);
+  if (const auto refusal = ktls_refusal(config_)) {
+    complain(refusal->to_string());
+    return ExitCode::kUnavailable;
+  }
   wait_for_names();
   auto engine = Engine::start(config_.workers, std::move(inherited_), io_, *this);
   if (!engine) return complain(engine.error());
   engine_ = std::move(*engine);
+  engine_->set_ktls(tls::ability_of(ktls));
   auto admin = AdminServer::start(io_, *this, config_.admin);
   if (!admin) return complain(admin.error());
   admin_ = std::move(*admin);
@@ -97,7 +104,7 @@ ExitCode Supervisor::start() {
   prober_ = std::make_unique<Prober>(
       io_, Prober::Options{engine_->budget().checks},
       [this](LogLevel level, const std::string& line) { log_.event(level, line); });
-  missing_features_ = missing_features();
+  missing_features_ = missing_features(ktls);
   fill_addresses(*prepared->compiled.table);
   names_.follow(config_);
   engine_->publish(std::move(*prepared), config_, [this] {

@@ -39,6 +39,7 @@ void Supervisor::prepare_reload(config::Loaded loaded) {
   if (!stopping_.empty()) {
     return refuse_reload({{file_, 0, 0, Severity::kError, "", "sluice is stopping"}});
   }
+  if (auto refusal = ktls_refusal(*loaded.config)) return refuse_reload({std::move(*refusal)});
   auto admin = admin_->prepare(loaded.config->admin);
   if (!admin) {
     return refuse_reload({{file_, 0, 0, Severity::kError, "admin", admin.error().text}});
@@ -51,6 +52,13 @@ void Supervisor::prepare_reload(config::Loaded loaded) {
   }
   take_effect(std::move(*loaded.config), std::move(*prepared), std::move(*admin),
               loaded.diagnostics);
+}
+
+std::optional<Diagnostic> Supervisor::ktls_refusal(const Config& config) const {
+  if (config.ktls != KtlsMode::kOn || no_ktls_.empty()) return std::nullopt;
+  return Diagnostic{file_,  0,
+                    0,      Severity::kError,
+                    "ktls", "`ktls: on`, but " + no_ktls_ + "; `ktls: auto` does without"};
 }
 
 void Supervisor::refuse_reload(Diagnostics diagnostics) {

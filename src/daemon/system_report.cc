@@ -7,7 +7,6 @@
 
 #include "sluice/version.h"
 #include "sys/pipe.h"
-#include "tls/ktls_probe.h"
 #include "uring/feature_probe.h"
 
 namespace sluice::daemon {
@@ -35,18 +34,20 @@ std::string line(const std::string& name, bool is_available, const std::string& 
 }
 
 /// One line where everything is off for one reason, else one for each that is off.
-void append_missing_ktls(std::vector<std::string>& missing) {
-  const auto found = tls::probe_ktls();
-  const bool is_one_reason = std::all_of(found.begin(), found.end(), [&](const auto& each) {
-    return !each.is_available && each.reason == found.front().reason;
+void append_missing_ktls(const tls::KtlsReport& report, std::vector<std::string>& missing) {
+  const auto& parts = report.parts;
+  const bool is_one_reason = std::all_of(parts.begin(), parts.end(), [&](const auto& each) {
+    return !each.is_available && each.reason == parts.front().reason;
   });
   if (is_one_reason) {
-    missing.push_back("kTLS: " + found.front().reason);
+    missing.push_back("kTLS: " + parts.front().reason);
     return;
   }
-  for (const tls::KtlsSupport& each : found) {
+  const auto append = [&missing](const tls::KtlsSupport& each) {
     if (!each.is_available) missing.push_back("kTLS " + each.name + ": " + each.reason);
-  }
+  };
+  std::for_each(parts.begin(), parts.end(), append);
+  append(report.key_update);
 }
 
 /// Why pipes are narrower than wanted; empty where they are not.
@@ -75,13 +76,15 @@ std::string version_report() {
   const std::string shortcoming = pipe_shortcoming();
   text += "\nsplice\n" + line("splice(2) through pipes of 1 MiB", shortcoming.empty(), shortcoming);
   text += "\nkernel TLS\n";
-  for (const tls::KtlsSupport& each : tls::probe_ktls()) {
+  const tls::KtlsReport ktls = tls::probe_ktls();
+  for (const tls::KtlsSupport& each : ktls.parts) {
     text += line(each.name, each.is_available, each.reason);
   }
+  text += line(ktls.key_update.name, ktls.key_update.is_available, ktls.key_update.reason);
   return text;
 }
 
-std::vector<std::string> missing_features() {
+std::vector<std::string> missing_features(const tls::KtlsReport& ktls) {
   std::vector<std::string> missing;
   if (const auto features = uring::probe_features()) {
     for (const uring::Feature& each : *features) {
@@ -91,7 +94,7 @@ std::vector<std::string> missing_features() {
   if (const std::string reason = pipe_shortcoming(); !reason.empty()) {
     missing.push_back("splice: " + reason);
   }
-  append_missing_ktls(missing);
+  append_missing_ktls(ktls, missing);
   return missing;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sluice/error.h"
+#include "tls/ktls_probe.h"
 
 namespace sluice::daemon {
 
@@ -13,7 +14,7 @@ namespace sluice::daemon {
 [[nodiscard]] std::string version_report();
 
 /// `name: reason` of every feature that is off. Empty where nothing is missing.
-[[nodiscard]] std::vector<std::string> missing_features();
+[[nodiscard]] std::vector<std::string> missing_features(const tls::KtlsReport& ktls);
 
 /// Error where io_uring is refused or lacks something that Sluice cannot do without.
 [[nodiscard]] Result<void> check_requirements();

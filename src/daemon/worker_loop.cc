@@ -97,6 +97,7 @@ WorkerLoop::WorkerLoop(Parts parts, WorkerEvents& events)
 
 void WorkerLoop::set_options(const Options& options) noexcept {
   relay_.is_splice_allowed = options.is_splice_allowed;
+  secure_.ktls = options.ktls;
   sessions_.set_logging(options.is_logging);
   session_limit_ = options.session_limit;
   listen_backlog_ = options.listen_backlog;

@@ -16,6 +16,7 @@
 #include "proxy/listener.h"
 #include "proxy/pipe_pool.h"
 #include "proxy/relay.h"
+#include "proxy/secure_relay.h"
 #include "proxy/session_log.h"
 #include "proxy/session_set.h"
 #include "proxy/table_pins.h"
@@ -86,6 +87,7 @@ class WorkerLoop final : private reactor::TurnEnd,
 
   struct Options {
     bool is_splice_allowed = true;
+    tls::KtlsPolicy ktls;
     bool is_logging = true;
     std::uint64_t session_limit = 0;   ///< of all workers together; beyond it nobody accepts
     std::uint64_t listen_backlog = 0;  ///< connections that the kernel's queue may hold
@@ -114,6 +116,7 @@ class WorkerLoop final : private reactor::TurnEnd,
   [[nodiscard]] reactor::Mailbox& mailbox() noexcept { return reactor_.mailbox(); }
   [[nodiscard]] const proxy::SessionSet& session_numbers() const noexcept { return sessions_; }
   [[nodiscard]] const proxy::RelayContext& relay_numbers() const noexcept { return relay_; }
+  [[nodiscard]] const proxy::SecureContext& secure_numbers() const noexcept { return secure_; }
   [[nodiscard]] const proxy::PipePool& pipe_numbers() const noexcept { return pipes_; }
   [[nodiscard]] const WorkerNumbers& numbers() const noexcept { return numbers_; }
   [[nodiscard]] const proxy::UdpNumbers& udp_numbers() const noexcept { return udp_.numbers(); }

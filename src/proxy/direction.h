@@ -1,5 +1,5 @@
 // One direction of a relaying session as the session sees it, whatever moves its bytes: the plain
-// `Relay` (relay.h), or one with TLS in user space.
+// `Relay` (relay.h), or one with TLS (secure_relay.h).
 //
 //   made --> [edit_with()] --> [begin_with()] --> advance() ... --> stop() --> quiet --> release()
 //
@@ -16,6 +16,7 @@
 #include "base/intrusive_list.h"
 #include "proxy/byte_editor.h"
 #include "proxy/relay_plan.h"
+#include "proxy/tls_gear.h"
 #include "stats/counters.h"
 
 namespace sluice::proxy {
@@ -102,6 +103,8 @@ class Direction : public base::ListHook<> {
   [[nodiscard]] base::TimePoint last_activity() const noexcept { return last_activity_; }
   /// The direction has been in the splice gear at some time.
   [[nodiscard]] bool has_spliced() const noexcept { return has_spliced_; }
+  /// Why TLS is in user space; kNone: it is in the kernel, or there is none.
+  [[nodiscard]] UserReason user_reason() const noexcept { return user_reason_; }
 
   void settle() noexcept { host_.on_relay_progress(); }
 
@@ -127,6 +130,7 @@ class Direction : public base::ListHook<> {
   base::TimePoint last_activity_;
   std::uint64_t bytes_ = 0;
   RelayState state_;
+  UserReason user_reason_ = UserReason::kNone;
   bool has_spliced_ = false;
   bool is_source_broken_ = false;
 };

@@ -31,6 +31,13 @@ bool is_over(const RelayState& state) noexcept {
   return has_delivered(state) && (state.sink_shut || !state.must_tell_end);
 }
 
+/// We end the session since one of its sockets asks for what cannot be done; the other one sees a
+/// reset.
+Judgement give_up(const RelayState& given_up, Verdict by_source, Verdict by_sink) noexcept {
+  if (!is_flushed(given_up)) return {};
+  return {given_up.sink_failed ? by_sink : by_source, {CloseReason::kLimit, Side::kUs}};
+}
+
 CloseReason closed_by(Side side) noexcept {
   return side == Side::kServer ? CloseReason::kServerClosed : CloseReason::kClientClosed;
 }
@@ -54,6 +61,10 @@ Step plan(const RelayState& state) noexcept {
 Judgement judge(const RelayState& upstream, const RelayState& downstream, Side first_end) noexcept {
   if (upstream.is_broken || downstream.is_broken) {
     return {Verdict::kFinish, {CloseReason::kInternal, Side::kUs}};
+  }
+  if (upstream.is_given_up) return give_up(upstream, Verdict::kResetServer, Verdict::kResetClient);
+  if (downstream.is_given_up) {
+    return give_up(downstream, Verdict::kResetClient, Verdict::kResetServer);
   }
   // Neither can be written to: neither can be heard either, once backpressure has stopped the
   // reading.

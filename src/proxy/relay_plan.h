@@ -29,6 +29,7 @@ struct RelayState {
   bool source_failed = false;  ///< the source was reset or broke
   bool sink_failed = false;    ///< nothing can be written any more
   bool is_broken = false;      ///< an error that nobody expected
+  bool is_given_up = false;    ///< we cannot go on with its source or sink, which failed for that
   bool sink_shut = false;      ///< the end has been passed on
   bool must_tell_end = false;  ///< the sink is to be told of the end even where both have ended
   std::uint32_t chunks = 0;    ///< copy: buffers that hold them

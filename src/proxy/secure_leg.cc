@@ -93,9 +93,17 @@ bool SecureLeg::follow(const Control::Decision& decision) noexcept {
       is_answer_due_ = true;  // one answer does for several requests (RFC 8446 section 4.6.3)
       [[fallthrough]];
     case Control::Action::kUpdate:
-      ++key_updates_;
-      return tls::advance_keys(keys_.receive);
+      return take_next_receive_key();
   }
+  return false;
+}
+
+bool SecureLeg::take_next_receive_key() noexcept {
+  ++key_updates_;
+  if (!tls::advance_keys(keys_.receive)) return false;
+  if (!is_receiving_in_kernel_) return true;
+  if (can_rekey_ && tls::install_key(fd_, tls::Half::kReceive, keys_.receive) == 0) return true;
+  strand();
   return false;
 }
 

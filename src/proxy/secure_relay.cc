@@ -26,6 +26,7 @@ SecureRelay::SecureRelay(SecureContext& context, RelayHost& host, Run& run, Dire
                          Legs legs) noexcept
     : Direction(host, run, ends, context.relay.reactor.now()), context_(context), legs_(legs) {
   state_.must_tell_end = legs_.sink != nullptr;
+  user_reason_ = UserReason::kShortSession;
   if (legs_.sink != nullptr) legs_.sink->writer = this;
 }
 
@@ -33,6 +34,7 @@ SecureRelay::~SecureRelay() {
   SLUICE_ASSERT(in_ == nullptr);
   SLUICE_ASSERT(out_ == nullptr);
   SLUICE_ASSERT(chunk_ == ChunkQueue::kNone);
+  SLUICE_ASSERT(!pipe_.is_open());
   if (legs_.sink != nullptr) legs_.sink->writer = nullptr;
 }
 
@@ -50,6 +52,7 @@ void SecureRelay::advance() noexcept {
   // is left to do.
   if (is_advancing_) return;
   is_advancing_ = true;
+  is_pipe_short_ = false;
   turn_left_ = kTurnBudget;
   while (step() == Go::kOn) {
   }
@@ -63,10 +66,16 @@ SecureRelay::Go SecureRelay::step() noexcept {
     return Go::kWait;
   }
   if (out_ != nullptr && out_->begin != out_->end) return flush();
-  if (legs_.sink != nullptr && legs_.sink->has_output()) return seal_output();
+  if (piped_ > 0) return drain_pipe();
+  if (legs_.sink != nullptr && legs_.sink->has_output()) {
+    return seals() ? seal_output() : send_output();
+  }
+  // A fatal alert was the last word to this side.
+  const bool is_silent = legs_.sink != nullptr && legs_.sink->is_shut();
+  if (is_silent && (loose_ || has_plaintext())) return Go::kWait;
   if (loose_) return pass_loose();
   if (has_plaintext() && editor_ != nullptr) return edit_plaintext();
-  if (has_plaintext()) return legs_.sink != nullptr ? seal_plaintext() : flush();
+  if (has_plaintext()) return seals() ? seal_plaintext() : flush();
   if (is_source_over()) return Go::kWait;
   if (has_ciphertext() && !needs_more_) return open();
   return state_.is_receiving || state_.is_starved ? Go::kWait : receive();
@@ -76,6 +85,7 @@ void SecureRelay::stop() noexcept {
   state_.is_stopped = true;
   state_.is_starved = false;
   unlink();
+  rest_.disarm();
   context_.relay.reactor.ring().cancel(receive_);
   context_.relay.reactor.ring().cancel(send_);
   drop_held();
@@ -84,7 +94,8 @@ void SecureRelay::stop() noexcept {
 // --- Sending ---
 
 std::int64_t SecureRelay::send_some() noexcept {
-  if (legs_.sink != nullptr) {
+  context_.calls.add(1);
+  if (seals()) {
     const auto bytes = out_->filled();
     return ::send(ends_.sink, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   }
@@ -121,7 +132,10 @@ SecureRelay::Go SecureRelay::wait_for_sink() noexcept {
 
 void SecureRelay::note_sent(std::uint32_t count) noexcept {
   last_activity_ = context_.relay.reactor.now();
-  if (legs_.sink == nullptr) return use_pieces(count);
+  if (!seals()) {
+    if (legs_.sink != nullptr) legs_.sink->note_sent(count);
+    return use_pieces(count);
+  }
   out_->begin += count;
   if (out_->begin == out_->end) out_->clear();
 }
@@ -167,7 +181,6 @@ SecureRelay::Go SecureRelay::seal_output() noexcept {
 }
 
 SecureRelay::Go SecureRelay::seal_plaintext() noexcept {
-  if (legs_.sink->is_shut()) return Go::kWait;  // a fatal alert was the last word to this side
   if (!get_out()) return starve();
   while (has_plaintext()) {
     const tls::Piece piece = in_->pieces.pieces[in_->pieces.first];
@@ -185,7 +198,9 @@ SecureRelay::Go SecureRelay::seal_plaintext() noexcept {
 
 void SecureRelay::pass_end() noexcept {
   const bool is_cut = legs_.source != nullptr && legs_.source->is_truncated();
-  if (legs_.sink != nullptr && !legs_.sink->is_shut() && !is_cut && !state_.sink_failed) {
+  if (legs_.sink != nullptr && !seals()) {
+    if (!tell_end_in_kernel(is_cut)) return;  // the session asks again
+  } else if (legs_.sink != nullptr && !legs_.sink->is_shut() && !is_cut && !state_.sink_failed) {
     if (!get_out()) return static_cast<void>(starve());
     if (!legs_.sink->seal_end(context_.aead, *out_)) return break_off();
     advance();
@@ -199,7 +214,7 @@ void SecureRelay::pass_end() noexcept {
 // --- Opening ---
 
 SecureRelay::Go SecureRelay::open() noexcept {
-  if (legs_.source == nullptr) {
+  if (!opens()) {
     in_->pieces.clear();
     in_->pieces.pieces[in_->pieces.count++] = {in_->begin, in_->end - in_->begin};
     in_->begin = in_->end;
@@ -208,16 +223,31 @@ SecureRelay::Go SecureRelay::open() noexcept {
   const std::uint32_t updates = legs_.source->key_updates();
   const auto result = legs_.source->open(context_.aead, *in_, context_.relay.reactor.now());
   context_.key_updates.add(legs_.source->key_updates() - updates);
-  if (result.plaintext > 0) note_arrival(result.plaintext, context_.relay.reactor.now());
+  if (result.plaintext > 0) note_copied(result.plaintext);
   needs_more_ = result.what == SecureLeg::Opened::kNeedsMore;
   if (result.what == SecureLeg::Opened::kEnded) state_.source_ended = true;
-  if (result.what == SecureLeg::Opened::kFailed) fail_source();
-  if (is_source_over()) in_->begin = in_->end;
-  if (legs_.source->has_output() && legs_.source->writer != nullptr) {
-    if (result.what == SecureLeg::Opened::kFailed) context_.refusals.add(1);
+  if (result.what == SecureLeg::Opened::kFailed) {
+    refuse_source();
+  } else if (legs_.source->has_output() && legs_.source->writer != nullptr) {
     legs_.source->writer->advance();
   }
+  if (is_source_over()) in_->begin = in_->end;
   return Go::kOn;
+}
+
+/// The source has said something that ends the connection, and may be owed an alert.
+void SecureRelay::refuse_source() noexcept {
+  fail_source();
+  state_.is_given_up = legs_.source->is_stranded();
+  if (!legs_.source->has_output() || legs_.source->writer == nullptr) return;
+  context_.refusals.add(1);
+  legs_.source->writer->advance();
+}
+
+void SecureRelay::note_copied(std::uint32_t count) noexcept {
+  note_arrival(count, context_.relay.reactor.now());
+  context_.copied_bytes.add(count);
+  is_promised_ = false;
 }
 
 // --- Receiving ---
@@ -225,7 +255,12 @@ SecureRelay::Go SecureRelay::open() noexcept {
 SecureRelay::Go SecureRelay::receive() noexcept {
   if (prefix_) return take_prefix();
   if (chunk_ != ChunkQueue::kNone) return take_chunk();
-  return is_readable_ && turn_left_ > 0 ? receive_now() : wait_for_source();
+  consider_kernel();
+  if (!is_readable_ || turn_left_ == 0) return wait_for_source();
+  const bool is_spliced = !must_read_ && can_splice();
+  state_.gear = is_spliced ? Gear::kSplice : Gear::kCopy;
+  if (is_spliced) return fill_pipe();
+  return legs_.source != nullptr && !opens() ? read_from_kernel() : receive_now();
 }
 
 /// A buffer with room for more than is in it.
@@ -259,7 +294,9 @@ void SecureRelay::move_in(RecordBuffer* to) noexcept {
 }
 
 std::uint32_t SecureRelay::receive_limit() const noexcept {
-  const std::uint32_t whole = legs_.source == nullptr ? in_->plaintext_capacity() : in_->capacity();
+  // What has begun to move into the kernel reads no byte beyond the record.
+  if (is_moving_) return static_cast<std::uint32_t>(tls::RecordOpener::missing(in_->filled()));
+  const std::uint32_t whole = opens() ? in_->capacity() : in_->plaintext_capacity();
   return whole - in_->end;
 }
 
@@ -270,9 +307,7 @@ SecureRelay::Go SecureRelay::take_in(std::span<const std::byte> bytes, std::size
   std::copy_n(bytes.begin(), used, in_->room().begin());
   in_->end += static_cast<std::uint32_t>(used);
   needs_more_ = false;
-  if (legs_.source == nullptr) {
-    note_arrival(static_cast<std::uint32_t>(used), context_.relay.reactor.now());
-  }
+  if (!opens()) note_copied(static_cast<std::uint32_t>(used));
   return Go::kOn;
 }
 
@@ -298,6 +333,7 @@ SecureRelay::Go SecureRelay::take_chunk() noexcept {
 SecureRelay::Go SecureRelay::receive_now() noexcept {
   if (!get_room()) return starve();
   const std::uint32_t limit = std::min(receive_limit(), turn_left_);
+  context_.calls.add(1);
   const auto got = ::recv(ends_.source, in_->room().data(), limit, MSG_DONTWAIT);
   is_readable_ = got == static_cast<std::int64_t>(limit);
   if (got > 0) {
@@ -305,7 +341,7 @@ SecureRelay::Go SecureRelay::receive_now() noexcept {
     in_->end += count;
     turn_left_ -= count;
     needs_more_ = false;
-    if (legs_.source == nullptr) note_arrival(count, context_.relay.reactor.now());
+    if (!opens()) note_copied(count);
     return Go::kOn;
   }
   if (got == 0) {
@@ -320,7 +356,9 @@ SecureRelay::Go SecureRelay::wait_for_source() noexcept {
   uring::Ring& ring = context_.relay.reactor.ring();
   park();
   is_readable_ = false;
-  is_polling_ = is_polling_ || in_ != nullptr || is_bulk() || turn_left_ == 0;
+  if (std::exchange(must_rest_, false)) return rest();
+  const bool is_kernels = legs_.source != nullptr && !opens();  // a bare receive may fail
+  is_polling_ = is_polling_ || in_ != nullptr || is_bulk() || turn_left_ == 0 || is_kernels;
   if (is_polling_) {
     ring.poll(receive_, ends_.source, POLLIN | POLLRDHUP);
   } else {
@@ -362,7 +400,7 @@ void SecureRelay::on_receive(uring::Outcome outcome) noexcept {
   if (outcome.result < 0) {
     on_receive_failed(-outcome.result);
   } else if (was_polling) {
-    is_readable_ = true;
+    is_readable_ = is_promised_ = true;
   } else if (outcome.result == 0) {
     end_source();
   }
@@ -386,6 +424,7 @@ void SecureRelay::on_receive_failed(int error) noexcept {
 void SecureRelay::end_source() noexcept {
   if (is_source_broken_) return fail_source();
   state_.source_ended = true;
+  is_moving_ = false;
   if (legs_.source == nullptr) return;
   legs_.source->mark_truncated();
   context_.truncations.add(1);
@@ -394,6 +433,7 @@ void SecureRelay::end_source() noexcept {
 
 void SecureRelay::fail_source() noexcept {
   state_.source_failed = true;
+  is_moving_ = false;
   if (in_ != nullptr) in_->begin = in_->end;
 }
 
@@ -425,6 +465,8 @@ void SecureRelay::drop_held() noexcept {
   prefix_.reset();
   loose_.reset();
   state_.held = 0;
+  if (std::exchange(piped_, 0) > 0) context_.relay.pipes.discard(std::exchange(pipe_, {}));
+  give_pipe_back();
 }
 
 void SecureRelay::give_back_empty() noexcept {
@@ -434,10 +476,11 @@ void SecureRelay::give_back_empty() noexcept {
   if (out_ != nullptr && out_->begin == out_->end) {
     context_.buffers.give_back(std::exchange(out_, nullptr));
   }
+  if (piped_ == 0) give_pipe_back();
 }
 
 void SecureRelay::count_held() noexcept {
-  state_.held = out_ == nullptr ? 0 : out_->end - out_->begin;
+  state_.held = piped_ + (out_ == nullptr ? 0 : out_->end - out_->begin);
   if (loose_) state_.held += static_cast<std::uint32_t>(loose_->bytes.size() - loose_->used);
   if (in_ == nullptr) return;
   const tls::PieceList& pieces = in_->pieces;

@@ -1,4 +1,4 @@
-// One direction of a session of which at least one socket speaks TLS in the user gear: bytes are
+// One direction of a session of which at least one socket speaks TLS. In the user gear bytes are
 // received into a buffer, opened there, sealed straight into a second one, and sent.
 //
 //     source --> [ in: ciphertext | plaintext ] --seal--> [ out ] --> sink (TLS)
@@ -12,6 +12,12 @@
 // worker's shared buffers, so a small message costs one send(2) and its share of the ring's calls.
 // One that moves bulk waits for readability and receives into a large buffer of its own until the
 // source is dry or the turn's budget is used up.
+//
+// Kernel gear (secure_relay_kernel.cc): once `choose_gear()` says so, and all that was received is
+// opened and all that was sealed is sent, the kernel takes the keys of each end. A buffer that
+// holds part of a record takes exactly what is missing of it first. Then bulk goes from socket to
+// socket through a pooled pipe; what is no data is read and answered beside it, and a direction
+// without a pipe, with an editor or without bulk copies plaintext.
 //
 // Ends: close_notify ends the source, whatever comes behind it; a FIN without it does too, and
 // counts as truncation, which is passed on as such to a TLS sink (no close_notify). A reset, a
@@ -29,6 +35,9 @@
 #include "proxy/record_buffers.h"
 #include "proxy/relay.h"
 #include "proxy/secure_leg.h"
+#include "proxy/tls_gear.h"
+#include "reactor/timer_wheel.h"
+#include "sys/pipe.h"
 #include "tls/aead.h"
 #include "uring/completion.h"
 
@@ -40,6 +49,8 @@ class SecureRelay final : public Direction {
  public:
   /// One-way bytes after which a direction counts as bulk.
   static constexpr std::uint64_t kBulkAfter = std::uint64_t{64} * 1024;
+  /// The same, after which it is worth the calls that move it into the kernel.
+  static constexpr std::uint64_t kKernelAfter = std::uint64_t{256} * 1024;
   /// Bytes it receives in one turn before others get theirs.
   static constexpr std::uint32_t kTurnBudget = 2 * 1024 * 1024;
 
@@ -100,6 +111,24 @@ class SecureRelay final : public Direction {
   Go wait_for_source() noexcept;
   Go starve() noexcept;
 
+  // Kernel gear (secure_relay_kernel.cc)
+  void consider_kernel() noexcept;
+  [[nodiscard]] GearFacts facts() const noexcept;
+  [[nodiscard]] bool move_to_kernel(SecureLeg& leg, int fd, tls::Half half) noexcept;
+  [[nodiscard]] bool can_splice() noexcept;
+  Go fill_pipe() noexcept;
+  [[nodiscard]] bool is_pipe_fit() const noexcept;
+  Go on_nothing_spliced(std::int64_t got, int error) noexcept;
+  Go drain_pipe() noexcept;
+  Go read_from_kernel() noexcept;
+  Go take_read(const SecureLeg::ReadResult& result) noexcept;
+  Go send_output() noexcept;
+  [[nodiscard]] bool tell_end_in_kernel(bool is_cut) noexcept;
+  void give_pipe_back() noexcept;
+  void on_dry() noexcept;
+  Go rest() noexcept;
+  void on_rested() noexcept;
+
   void on_receive(uring::Outcome outcome) noexcept;
   void on_send(uring::Outcome outcome) noexcept;
   void on_receive_failed(int error) noexcept;
@@ -114,6 +143,8 @@ class SecureRelay final : public Direction {
   void move_in(RecordBuffer* to) noexcept;
   void end_source() noexcept;
   void fail_source() noexcept;
+  void refuse_source() noexcept;
+  void note_copied(std::uint32_t count) noexcept;
   void fail_sink(int error) noexcept;
   void break_off() noexcept;
   void drop_held() noexcept;
@@ -129,8 +160,17 @@ class SecureRelay final : public Direction {
   [[nodiscard]] bool has_ciphertext() const noexcept {
     return in_ != nullptr && in_->begin != in_->end;
   }
-  [[nodiscard]] bool is_bulk() const noexcept {
-    return run_.speaker == this && run_.bytes >= kBulkAfter;
+  [[nodiscard]] bool is_bulk() const noexcept { return has_run(kBulkAfter); }
+  [[nodiscard]] bool has_run(std::uint64_t bytes) const noexcept {
+    return run_.speaker == this && run_.bytes >= bytes;
+  }
+  /// What comes from the source are records that are ours to open.
+  [[nodiscard]] bool opens() const noexcept {
+    return legs_.source != nullptr && !legs_.source->is_in_kernel(tls::Half::kReceive);
+  }
+  /// What goes to the sink are records that are ours to seal.
+  [[nodiscard]] bool seals() const noexcept {
+    return legs_.sink != nullptr && !legs_.sink->is_in_kernel(tls::Half::kTransmit);
   }
 
   SecureContext& context_;
@@ -145,11 +185,22 @@ class SecureRelay final : public Direction {
   bool needs_more_ = false;                  ///< `in_` holds no whole record
   bool is_polling_ = false;                  ///< the wait for the source is one for readability
   bool is_advancing_ = false;
+  bool is_moving_ = false;        ///< goes into the kernel at the end of the record that is begun
+  bool must_read_ = false;        ///< splice(2) gave nothing: reading says why
+  bool is_refused_ = false;       ///< the kernel did not take a key: it is not asked again
+  bool is_pipe_short_ = false;    ///< no pipe was to be had in this turn
+  std::uint32_t piped_ = 0;       ///< bytes in `pipe_`
+  std::uint32_t used_slots_ = 0;  ///< of `pipe_`, at the most
+  bool is_promised_ = false;      ///< poll(2) has told of bytes, and none has come since
+  bool must_rest_ = false;        ///< it did so for part of a record
+  std::uint8_t rests_ = 0;        ///< in a row
+  sys::Pipe pipe_;
+  reactor::Timer<&SecureRelay::on_rested> rest_{*this};
   uring::Op<&SecureRelay::on_receive> receive_{*this};
   uring::Op<&SecureRelay::on_send> send_{*this};
 };
 
-/// What all of a worker's TLS directions in the user gear share.
+/// What all of a worker's directions with TLS share.
 struct SecureContext {
   SecureContext(RelayContext& relay_in, tls::Aead aead_in, RecordBuffers::Limits limits)
       : relay(relay_in), aead(std::move(aead_in)), buffers(limits) {}
@@ -157,8 +208,14 @@ struct SecureContext {
   RelayContext& relay;
   tls::Aead aead;
   RecordBuffers buffers;
-  stats::Counter truncations;  ///< ends without close_notify
-  stats::Counter refusals;     ///< connections ended for a record that must not be
+  tls::KtlsPolicy ktls;
+  GearCounters gears;            ///< directions that ended, by where
+  stats::Counter copied_bytes;   ///< came to user space
+  stats::Counter spliced_bytes;  ///< did not
+  stats::Counter calls;          ///< that moved or looked for bytes, without those through the ring
+  stats::Counter stranded;       ///< sessions that ended as this kernel cannot replace a key
+  stats::Counter truncations;    ///< ends without close_notify
+  stats::Counter refusals;       ///< connections ended for a record that must not be
   stats::Counter key_updates;
   base::IntrusiveList<Direction> starved;  ///< wait for a buffer
   base::Slab<SecureRelay> relays{};

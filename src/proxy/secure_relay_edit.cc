@@ -13,7 +13,7 @@ namespace sluice::proxy {
 
 void SecureRelay::begin_with_plaintext(ByteString prefix) noexcept {
   if (prefix.empty()) return;
-  note_arrival(static_cast<std::uint32_t>(prefix.size()), context_.relay.reactor.now());
+  note_copied(static_cast<std::uint32_t>(prefix.size()));
   if (editor_ != nullptr) {
     edit(prefix);
   } else {
@@ -45,14 +45,16 @@ SecureRelay::Go SecureRelay::edit_plaintext() noexcept {
 }
 
 SecureRelay::Go SecureRelay::pass_loose() noexcept {
-  return legs_.sink != nullptr ? seal_loose() : send_loose();
+  return seals() ? seal_loose() : send_loose();
 }
 
 SecureRelay::Go SecureRelay::send_loose() noexcept {
   const auto rest = std::span(loose_->bytes).subspan(loose_->used);
+  context_.calls.add(1);
   const auto sent = ::send(ends_.sink, rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent >= 0) {
     last_activity_ = context_.relay.reactor.now();
+    if (legs_.sink != nullptr) legs_.sink->note_sent(static_cast<std::uint32_t>(sent));
     use_loose(static_cast<std::size_t>(sent));
     return Go::kOn;
   }
@@ -63,7 +65,6 @@ SecureRelay::Go SecureRelay::send_loose() noexcept {
 }
 
 SecureRelay::Go SecureRelay::seal_loose() noexcept {
-  if (legs_.sink->is_shut()) return Go::kWait;  // a fatal alert was the last word to this side
   if (!get_out()) return starve();
   const auto rest = std::span(loose_->bytes).subspan(loose_->used);
   const auto done = legs_.sink->seal(context_.aead, rest, *out_);

@@ -173,12 +173,17 @@ SessionRow Session::describe() const {
   row.age = seconds_of(now() - began_at_);
   row.idle = row.age;
   row.state = name_of(state_);
-  row.tls = tls_ ? "user" : "-";
+  row.tls = row.tls_in = row.tls_out = "-";
   row.relay = row.relay_in = row.relay_out = "copy";
   row.generation = pin_.table->generation();
   row.worker = context_.worker;
   if (!upstream_) return row;
   row.idle = seconds_of(now() - last_activity());
+  if (tls_) {
+    row.tls_in = gear_text(upstream_->user_reason());
+    row.tls_out = gear_text(downstream_->user_reason());
+    row.tls = gear_text(upstream_->user_reason(), downstream_->user_reason());
+  }
   row.bytes_in = upstream_->bytes();
   row.bytes_out = downstream_->bytes();
   if (state_ == State::kRelaying && is_half_closed()) row.state = "half_closed";

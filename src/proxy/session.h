@@ -177,6 +177,7 @@ class Session final : public base::ListHook<>,
   void finish() noexcept;
   void record() noexcept;
   void record_tls(SessionRecord& record) const;
+  void count_tls() noexcept;
 
   [[nodiscard]] bool is_quiet() const noexcept;
   [[nodiscard]] bool is_half_closed() const noexcept;

@@ -82,6 +82,7 @@ void Session::record() noexcept {
   context_.reasons.count(ending_.reason, ending_.side);
   context_.session_time.record(now() - began_at_);
   if (!upstream_) frontend_.state->traffic(context_.worker).errors.add(1);
+  if (tls_ && upstream_) count_tls();
   if (!context_.is_logging) return;
   SessionRecord record;
   record.id = id_;
@@ -107,8 +108,23 @@ void Session::record() noexcept {
   context_.log.push(record);
 }
 
+void Session::count_tls() noexcept {
+  SecureContext& secure = *context_.relay.secure;
+  secure.gears.count(upstream_->user_reason());
+  secure.gears.count(downstream_->user_reason());
+  if (upstream_->state().is_given_up || downstream_->state().is_given_up) {
+    secure.stranded.add(1);
+    findings_->problem = "this kernel cannot follow a KeyUpdate";
+  }
+}
+
 void Session::record_tls(SessionRecord& record) const {
   record.problem = findings_->problem;
+  if (tls_ && upstream_) {
+    record.has_tls = true;
+    record.upstream_gear = upstream_->user_reason();
+    record.downstream_gear = downstream_->user_reason();
+  }
   record.server_name = findings_->server_name;
   if (const TlsLeg* const leg = findings_->client_tls.get(); leg != nullptr) {
     record.client_tls = {leg->negotiated.version, leg->negotiated.cipher};

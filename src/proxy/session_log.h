@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "proxy/frontend_state.h"
 #include "proxy/relay_plan.h"
+#include "proxy/tls_gear.h"
 #include "sluice/address.h"
 #include "stats/counters.h"
 
@@ -50,6 +51,9 @@ struct SessionRecord {
   std::uint32_t retries = 0;
   bool upstream_spliced = false;
   bool downstream_spliced = false;
+  bool has_tls = false;  ///< the two below mean something
+  UserReason upstream_gear = UserReason::kNone;
+  UserReason downstream_gear = UserReason::kNone;
   TlsNames client_tls;
   TlsNames server_tls;
   std::string server_name;  ///< what the client asked for; may hold any bytes but NUL

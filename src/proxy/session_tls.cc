@@ -27,8 +27,20 @@ std::unique_ptr<SecureLeg> SessionTls::take_leg(TlsLeg* found) {
   return leg;
 }
 
+namespace {
+
+/// The same where the kernel seals what goes to the socket.
+bool send_plain_last_words(SecureLeg& leg, int fd, std::string_view text) noexcept {
+  if (leg.send_output() != 0 || leg.is_shut()) return leg.is_shut();
+  const auto sent = ::send(fd, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  return sent == static_cast<std::int64_t>(text.size()) && leg.send_end() == 0;
+}
+
+}  // namespace
+
 bool send_last_words(SecureContext& context, SecureLeg& leg, int fd,
                      std::string_view text) noexcept {
+  if (leg.is_in_kernel(tls::Half::kTransmit)) return send_plain_last_words(leg, fd, text);
   RecordBuffer* const out = context.buffers.borrow(BufferSize::kSmall, BufferUse::kSend);
   if (out == nullptr) return false;
   const auto bytes = std::as_bytes(std::span(text.data(), text.size()));

@@ -24,6 +24,7 @@ namespace sluice::proxy {
     case ENETUNREACH:
     case ENETDOWN:
     case ENETRESET:
+    case EBADMSG:  // the kernel could not open a record of its: the socket is dead both ways
       return true;
     default:
       return false;

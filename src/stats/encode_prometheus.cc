@@ -150,6 +150,12 @@ constexpr Series<ReasonRow> kReasonSeries[] = {
      kCounter, &ReasonRow::total},
 };
 
+constexpr Series<TlsGearRow> kTlsGearSeries[] = {
+    {"sluice_tls_directions_total",
+     "Directions with TLS of sessions that ended, by gear and by the reason for it.", kCounter,
+     &TlsGearRow::total},
+};
+
 constexpr Series<WorkerRow> kWorkerSeries[] = {
     {"sluice_worker_current_sessions", "Sessions now.", kGauge, &WorkerRow::sessions},
     {"sluice_worker_sessions_total", "Sessions accepted.", kCounter, &WorkerRow::total},
@@ -170,6 +176,23 @@ constexpr Series<WorkerRow> kWorkerSeries[] = {
      &WorkerRow::promotions},
     {"sluice_worker_demotions_total", "Directions that went from splice to copy.", kCounter,
      &WorkerRow::demotions},
+    {"sluice_worker_tls_copied_bytes_total", "Bytes of sessions with TLS that came to user space.",
+     kCounter, &WorkerRow::tls_copied_bytes},
+    {"sluice_worker_tls_spliced_bytes_total",
+     "Bytes of sessions with TLS that went from socket to socket in the kernel.", kCounter,
+     &WorkerRow::tls_spliced_bytes},
+    {"sluice_worker_tls_calls_total",
+     "System calls that moved bytes of sessions with TLS, but for those of the ring.", kCounter,
+     &WorkerRow::tls_calls},
+    {"sluice_worker_tls_key_updates_total", "TLS KeyUpdates followed.", kCounter,
+     &WorkerRow::tls_key_updates},
+    {"sluice_worker_tls_stranded_total",
+     "Sessions ended because the kernel could not follow a TLS KeyUpdate.", kCounter,
+     &WorkerRow::tls_stranded},
+    {"sluice_worker_tls_truncations_total", "TLS connections that ended without close_notify.",
+     kCounter, &WorkerRow::tls_truncations},
+    {"sluice_worker_tls_refusals_total", "TLS connections ended for a record that must not be.",
+     kCounter, &WorkerRow::tls_refusals},
     {"sluice_worker_log_drops_total", "Session log lines lost because the log was behind.",
      kCounter, &WorkerRow::log_drops},
     {"sluice_worker_udp_datagrams_in_total", "UDP datagrams from clients.", kCounter,
@@ -291,6 +314,12 @@ void add_reasons(Families& families, const std::vector<ReasonRow>& rows) {
   });
 }
 
+void add_tls_gears(Families& families, const std::vector<TlsGearRow>& rows) {
+  add_series(families, kTlsGearSeries, rows, [](const TlsGearRow& row) {
+    return Labels{{"gear", row.gear}, {"reason", row.reason}};
+  });
+}
+
 void add_workers(Families& families, const std::vector<WorkerRow>& rows) {
   add_series(families, kWorkerSeries, rows, [](const WorkerRow& row) {
     return Labels{{"worker", std::to_string(row.worker)}};
@@ -323,6 +352,7 @@ std::string encode_prometheus(const Metrics& metrics) {
   add_backends(families, metrics.status.backends);
   add_servers(families, metrics.servers);
   add_reasons(families, metrics.reasons);
+  add_tls_gears(families, metrics.tls_gears);
   add_workers(families, metrics.status.workers);
   add_histogram(families, "sluice_connect_time_seconds", "Time to connect to a server.",
                 metrics.connect_time);

@@ -95,8 +95,8 @@ KernelRecord receive_record(int fd, std::span<std::byte> into) noexcept {
   message.msg_control = space.bytes.data();
   message.msg_controllen = space.bytes.size();
   const auto count = ::recvmsg(fd, &message, MSG_DONTWAIT);
-  if (count < 0) return {-1, errno, true, {}};
-  KernelRecord record{count, 0, true, wire::RecordType::kApplicationData};
+  if (count < 0) return {-1, errno};
+  KernelRecord record{count};
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
   if (header != nullptr && header->cmsg_level == SOL_TLS &&
       header->cmsg_type == TLS_GET_RECORD_TYPE) {
@@ -104,6 +104,8 @@ KernelRecord receive_record(int fd, std::span<std::byte> into) noexcept {
     std::memcpy(&type, CMSG_DATA(header), sizeof type);
     record.type = static_cast<wire::RecordType>(type);
     record.is_data = record.type == wire::RecordType::kApplicationData;
+  } else {
+    record.is_end = count == 0;
   }
   return record;
 }

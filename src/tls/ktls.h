@@ -30,10 +30,11 @@ enum class Half : std::uint8_t { kTransmit, kReceive };
 [[nodiscard]] int install_key(int fd, Half half, const RecordKeys& keys) noexcept;
 
 struct KernelRecord {
-  std::int64_t count = 0;  ///< bytes; -1: `error`; 0 of data: the end of the stream
+  std::int64_t count = 0;  ///< bytes; -1: `error`
   int error = 0;
   bool is_data = true;
   wire::RecordType type = wire::RecordType::kApplicationData;
+  bool is_end = false;  ///< the stream's, not a record without content
 };
 
 /// Reads data, of as many records as fit, or one other record. Does not wait.

@@ -138,22 +138,52 @@ int check_receive(const Loop& loop, Aead& aead, RecordKeys keys) {
   return is_good ? 0 : EPROTO;
 }
 
+void say(KtlsSupport& support, int error) {
+  support.is_available = error == 0;
+  if (error != 0) support.reason = explain(error);
+}
+
+/// Whether the layer is there, on a new connection. 0, or errno.
+int attach(const Loop& loop, KtlsSupport& support) {
+  if (!loop.server.is_open()) return errno != 0 ? errno : ECONNREFUSED;
+  const int error = attach_ktls(loop.server.get());
+  support.is_module_missing = error == ENOENT;
+  return error;
+}
+
 void try_out(Aead& aead, KtlsSupport& support) {
-  const auto say = [&support](int error) {
-    support.is_available = error == 0;
-    if (error != 0) support.reason = explain(error);
-  };
   const Loop loop = connect_to_ourselves();
-  if (!loop.server.is_open()) return say(errno != 0 ? errno : ECONNREFUSED);
+  if (const int error = attach(loop, support)) return say(support, error);
   const RecordKeys keys = make_keys(support.version, support.cipher);
-  if (const int error = attach_ktls(loop.server.get())) return say(error);
   if (const int error = install_key(loop.server.get(), support.half, keys)) {
-    say(error);
+    say(support, error);
     if (error == ENOENT) support.reason = "the kernel has not loaded this cipher";
     return;
   }
-  say(support.half == Half::kTransmit ? check_transmit(loop, aead, keys)
-                                      : check_receive(loop, aead, keys));
+  say(support, support.half == Half::kTransmit ? check_transmit(loop, aead, keys)
+                                               : check_receive(loop, aead, keys));
+}
+
+/// Both halves get a key and then another one, which is to be the one in force.
+void try_out_rekey(Aead& aead, KtlsSupport& support) {
+  for (const Half half : {Half::kTransmit, Half::kReceive}) {
+    const Loop loop = connect_to_ourselves();
+    if (const int error = attach(loop, support)) return say(support, error);
+    const RecordKeys keys = make_keys(support.version, support.cipher);
+    RecordKeys next = keys;
+    std::reverse(next.key.begin(), next.key.begin() + 16);
+    next.sequence = 0;
+    if (const int error = install_key(loop.server.get(), half, keys)) return say(support, error);
+    const int error = install_key(loop.server.get(), half, next);
+    if (error != 0) {
+      support.reason =
+          "this kernel cannot replace a key (Linux 6.14 can): a KeyUpdate ends the session";
+      return;
+    }
+    say(support, half == Half::kTransmit ? check_transmit(loop, aead, next)
+                                         : check_receive(loop, aead, next));
+    if (!support.is_available) return;
+  }
 }
 
 KtlsSupport named(const Named<Version>& version, const Named<Cipher>& cipher,
@@ -168,22 +198,37 @@ KtlsSupport named(const Named<Version>& version, const Named<Cipher>& cipher,
 
 }  // namespace
 
-std::vector<KtlsSupport> probe_ktls() {
-  std::vector<KtlsSupport> found;
+KtlsReport probe_ktls() {
+  KtlsReport report;
+  report.key_update.name = "TLS 1.3 KeyUpdate";
   auto aead = Aead::create();
   for (const auto& version : kVersions) {
     for (const auto& cipher : kCiphers) {
-      for (const auto& half : kHalves) found.push_back(named(version, cipher, half));
+      for (const auto& half : kHalves) report.parts.push_back(named(version, cipher, half));
     }
   }
-  for (KtlsSupport& support : found) {
-    if (aead) {
-      try_out(*aead, support);
-    } else {
-      support.reason = aead.error().text;
-    }
+  if (aead) {
+    for (KtlsSupport& support : report.parts) try_out(*aead, support);
+    try_out_rekey(*aead, report.key_update);
+  } else {
+    for (KtlsSupport& support : report.parts) support.reason = aead.error().text;
+    report.key_update.reason = aead.error().text;
   }
-  return found;
+  return report;
+}
+
+KtlsAbility ability_of(const KtlsReport& report) {
+  KtlsAbility ability;
+  ability.can_rekey = report.key_update.is_available;
+  for (const KtlsSupport& each : report.parts) {
+    if (!each.is_module_missing) ability.has_module = true;
+    if (each.is_available) ability.allow(each.version, each.cipher, each.half);
+  }
+  return ability;
+}
+
+std::string why_no_ktls(const KtlsReport& report) {
+  return ability_of(report).has_any() ? "" : report.parts.front().reason;
 }
 
 }  // namespace sluice::tls

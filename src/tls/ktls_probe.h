@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tls/ktls.h"
+#include "tls/ktls_ability.h"
 #include "tls/secrets.h"
 
 namespace sluice::tls {
@@ -21,9 +22,22 @@ struct KtlsSupport {
   Cipher cipher = Cipher::kAes128Gcm;
   Half half = Half::kTransmit;
   bool is_available = false;
+  bool is_module_missing = false;
   std::string reason;  ///< why it is off; empty where it is on
 };
 
-[[nodiscard]] std::vector<KtlsSupport> probe_ktls();
+struct KtlsReport {
+  std::vector<KtlsSupport> parts;
+  /// Replacing a key by the next one: without it a KeyUpdate ends the session.
+  KtlsSupport key_update;
+};
+
+[[nodiscard]] KtlsReport probe_ktls();
+
+[[nodiscard]] KtlsAbility ability_of(const KtlsReport& report);
+
+/// Why there is no kernel TLS at all, with the remedy where there is one; empty where some of it
+/// works.
+[[nodiscard]] std::string why_no_ktls(const KtlsReport& report);
 
 }  // namespace sluice::tls

@@ -10,6 +10,7 @@ from harness import process, settings
 CIPHERS = "AES-128-GCM", "AES-256-GCM", "CHACHA20-POLY1305"
 LINES = [f"TLS {version} {cipher} {half}" for version in ("1.2", "1.3") for cipher in CIPHERS
          for half in ("transmit", "receive")]
+KEY_UPDATE = "TLS 1.3 KeyUpdate"
 
 pytestmark = pytest.mark.smoke
 
@@ -20,7 +21,7 @@ def support():
 
 
 def test_every_version_cipher_and_direction_is_told():
-    assert list(support()) == LINES
+    assert list(support()) == [*LINES, KEY_UPDATE]
 
 
 @pytest.mark.skipif("SLUICE_KERNEL_TLS" not in os.environ,
@@ -28,3 +29,9 @@ def test_every_version_cipher_and_direction_is_told():
 @pytest.mark.parametrize("line", LINES)
 def test_the_kernel_seals_and_opens_as_we_do(line):
     assert support()[line] == "yes"
+
+
+@pytest.mark.skipif("SLUICE_KERNEL_TLS" not in os.environ,
+                    reason="for the kernel that tests/kernel/run starts, which is 6.1")
+def test_whether_a_key_can_be_replaced_is_found_out():
+    assert "Linux 6.14" in support()[KEY_UPDATE]

@@ -77,6 +77,17 @@ TEST_F(SessionLineTest, IsTheSameAsJsonWithTimesInSeconds) {
   EXPECT_EQ(json["id"], 1025);
 }
 
+TEST_F(SessionLineTest, TellsWhoMadeTheRecordsOfEachDirection) {
+  EXPECT_EQ(session_text(record).find("gear="), std::string::npos);
+  record.has_tls = true;
+  record.upstream_gear = proxy::UserReason::kShortSession;
+  EXPECT_NE(session_text(record).find(" gear=\"user (short session)/ktls\""), std::string::npos)
+      << session_text(record);
+  const auto json = nlohmann::json::parse(session_json(record));
+  EXPECT_EQ(json["gear_in"], "user (short session)");
+  EXPECT_EQ(json["gear_out"], "ktls");
+}
+
 TEST_F(SessionLineTest, TellsWhatWasAgreedOnInTls) {
   record.client_tls = {"TLSv1.3", "TLS_AES_128_GCM_SHA256"};
   record.server_name = "shop.test\" reason=forged\n";  // a client may ask for anything

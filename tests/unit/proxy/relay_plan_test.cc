@@ -440,6 +440,23 @@ TEST(RelayJudge, AnErrorThatNobodyExpectedIsOurs) {
   });
 }
 
+TEST(RelayJudge, WhatCannotGoOnEndsByOurDoingAndTheOtherSideSeesAReset) {
+  RelayState given_up;
+  given_up.is_given_up = given_up.source_failed = true;
+  given_up.held = 1;
+  EXPECT_EQ(judge(given_up, {}, Side::kUs).verdict, Verdict::kContinue) << "bytes before it";
+  given_up.held = 0;
+  const Judgement by_client = judge(given_up, {}, Side::kUs);
+  EXPECT_EQ(by_client.verdict, Verdict::kResetServer);
+  EXPECT_EQ(by_client.ending.reason, CloseReason::kLimit);
+  EXPECT_EQ(by_client.ending.side, Side::kUs);
+  EXPECT_EQ(judge({}, given_up, Side::kUs).verdict, Verdict::kResetClient);
+  given_up.source_failed = false;
+  given_up.sink_failed = true;
+  EXPECT_EQ(judge(given_up, {}, Side::kUs).verdict, Verdict::kResetClient);
+  EXPECT_EQ(judge({}, given_up, Side::kUs).verdict, Verdict::kResetServer);
+}
+
 TEST(RelayJudge, BothEndsIdleGoOn) {
   EXPECT_EQ(judge({}, {}, Side::kUs).verdict, Verdict::kContinue);
 }

@@ -1,5 +1,5 @@
-// A session's two directions with TLS in the user gear on one or both sockets; the far ends are
-// OpenSSL's, or plain.
+// A session's two directions with TLS on one or both sockets, in the user gear or in the kernel's;
+// the far ends are OpenSSL's, or plain.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,13 +19,29 @@
 #include "relay_bench.h"
 #include "ssl_pair.h"
 #include "tcp.h"
+#include "tls/ktls_probe.h"
 
 namespace sluice::proxy {
 
+/// What this kernel can do; found out once.
+inline const tls::KtlsAbility& ktls_ability() {
+  static const tls::KtlsAbility kAbility = tls::ability_of(tls::probe_ktls());
+  return kAbility;
+}
+
+struct SecureOptions {
+  RecordBuffers::Limits limits{};
+  tls::KtlsUse use = tls::KtlsUse::kNever;
+  RelayParts::Options relay{};
+};
+
 struct SecureParts {
-  explicit SecureParts(uring::Ring ring, RecordBuffers::Limits limits = {})
-      : plain(std::move(ring), {}),
-        secure(plain.context, value_or_throw(tls::Aead::create()), limits) {}
+  explicit SecureParts(uring::Ring ring, SecureOptions options = {})
+      : plain(std::move(ring), options.relay),
+        secure(plain.context, value_or_throw(tls::Aead::create()), options.limits) {
+    secure.ktls.use = options.use;
+    if (options.use != tls::KtlsUse::kNever) secure.ktls.ability = ktls_ability();
+  }
 
   void on_turn_end() noexcept {
     plain.context.end_turn();
@@ -137,14 +154,16 @@ class SecureSession final : private RelayHost {
  public:
   SecureSession(SecureLoop& loop, Speaks client_speaks, Speaks server_speaks)
       : SecureSession(loop, client_speaks, server_speaks, make_tcp_pair(), make_tcp_pair()) {}
+  /// `early`: what the stage has read of the client's beyond the handshake.
   SecureSession(SecureLoop& loop, Speaks client_speaks, Speaks server_speaks, TcpPair client_pair,
-                TcpPair server_pair)
+                TcpPair server_pair, const std::function<Bytes(FarEnd&)>& early = {})
       : client_sockets(std::move(client_pair)),
         server_sockets(std::move(server_pair)),
         client(client_sockets.far.get(), client_speaks, tls::Role::kServer),
         server(server_sockets.far.get(), server_speaks, tls::Role::kClient),
         loop_(loop) {
-    loop_.run([this] { begin(); });
+    const Bytes prefix = early ? early(client) : client.greeting();
+    loop_.run([this, &prefix] { begin(prefix); });
   }
   ~SecureSession() {
     loop_.run([this] {
@@ -179,7 +198,7 @@ class SecureSession final : private RelayHost {
   FarEnd server;
 
  private:
-  void begin() {
+  void begin(const Bytes& prefix) {
     SecureContext& context = loop_.parts().secure;
     if (client.pair() != nullptr) client_leg_ = SecureLeg::make(client.pair()->secrets());
     if (server.pair() != nullptr) server_leg_ = SecureLeg::make(server.pair()->secrets());
@@ -190,7 +209,7 @@ class SecureSession final : private RelayHost {
                 SecureRelay::Legs{client_leg_.get(), server_leg_.get()});
     down_.emplace(context, host, run_, DirectionEnds{server_fd, client_fd, first_, second_},
                   SecureRelay::Legs{server_leg_.get(), client_leg_.get()});
-    up_->begin_with(client.greeting());
+    up_->begin_with(prefix);
     down_->begin_with(server.greeting());
     up_->advance();
     down_->advance();

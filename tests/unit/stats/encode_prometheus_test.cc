@@ -122,6 +122,7 @@ TEST(EncodePrometheus, ServerStates) {
 
 TEST(EncodePrometheus, ReasonsAndWorkers) {
   Metrics metrics;
+  metrics.tls_gears = {{"ktls", "", 3}, {"user", "no tls module", 4}};
   metrics.reasons = {{"client_closed", "client", 7}, {"connect_failed", "server", 2}};
   metrics.status.workers.resize(2);
   metrics.status.workers[1].worker = 1;
@@ -130,6 +131,10 @@ TEST(EncodePrometheus, ReasonsAndWorkers) {
               testing::IsSupersetOf(
                   {R"(sluice_sessions_ended_total{reason="client_closed",side="client"} 7)",
                    R"(sluice_sessions_ended_total{reason="connect_failed",side="server"} 2)"}));
+  EXPECT_THAT(lines_of(metrics, "sluice_tls_directions_total"),
+              testing::IsSupersetOf(
+                  {R"(sluice_tls_directions_total{gear="ktls",reason=""} 3)",
+                   R"(sluice_tls_directions_total{gear="user",reason="no tls module"} 4)"}));
   EXPECT_EQ(lines_of(metrics, "sluice_worker_promotions_total").back(),
             R"(sluice_worker_promotions_total{worker="1"} 9)");
 }

@@ -66,7 +66,7 @@ TEST(Encode, SessionAndReasonKeys) {
   EXPECT_EQ(encode(std::vector{SessionRow{}}),
             R"([{"id":0,"frontend":"","backend":"","server":"","client":"","address":"","age":0.0,)"
             R"("idle":0.0,"bytes_in":0,"bytes_out":0,"state":"","relay":"","relay_in":"",)"
-            R"("relay_out":"","tls":"","generation":0,"worker":0}])");
+            R"("relay_out":"","tls":"","tls_in":"","tls_out":"","generation":0,"worker":0}])");
   EXPECT_EQ(encode(std::vector{ReasonRow{"client_closed", "client", 7}}),
             R"([{"reason":"client_closed","side":"client","total":7}])");
 }
@@ -90,8 +90,8 @@ Status make_status() {
   status.reloads_refused = 1;
   status.last_reload = "generation 8: +1 server";
   status.features = {"ktls: off: no tls module"};
-  status.workers.push_back(
-      {1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25});
+  status.workers.push_back({1,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17,
+                            18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32});
   status.frontends.push_back({"web", "tcp", {"0.0.0.0:443"}, "shop", "OPEN", 1, 2, 3, 4, 5, 6, 7});
   status.backends.push_back(
       {"shop", "round_robin", "UP", 3, 2, true, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13});
@@ -107,7 +107,7 @@ TEST(Encode, StatusSurvivesTheRoundTrip) {
   EXPECT_EQ(encode(*back), text);
   EXPECT_EQ(back->generations.at(1).generation, 7U);
   EXPECT_EQ(back->workers.at(0).cpu, 3);
-  EXPECT_EQ(back->workers.at(0).log_drops, 16U);
+  EXPECT_EQ(back->workers.at(0).log_drops, 23U);
   EXPECT_EQ(back->frontends.at(0).listen, std::vector<std::string>{"0.0.0.0:443"});
   EXPECT_TRUE(back->backends.at(0).standby_active);
   EXPECT_DOUBLE_EQ(back->uptime, 123.5);
