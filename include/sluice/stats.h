@@ -118,7 +118,7 @@ struct ServerRow {
   std::uint64_t retries = 0;
   std::uint64_t queue = 0;
   std::uint64_t ejections = 0;  ///< times that it was left out because its sessions failed
-  double last_change = 0;  ///< seconds since the state last changed
+  double last_change = 0;       ///< seconds since the state last changed
 };
 
 struct SessionRow {

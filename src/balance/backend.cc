@@ -86,8 +86,9 @@ Backend::Taken Backend::take_or_wait(const PickContext& context,
 
 std::optional<std::uint32_t> Backend::home(const Pool& pool,
                                            const PickContext& context) const noexcept {
-  if (!persistence_.is_on() || !context.client.is_specified()) return std::nullopt;
-  const auto known = persistence_.find(client_key(context.client), context.now);
+  const std::uint64_t key = persistence_.key_of(context);
+  if (key == 0) return std::nullopt;
+  const auto known = persistence_.find(key, context.now);
   if (!known.index || !takes_back(pool, *known.index, context)) return std::nullopt;
   return known.index;
 }

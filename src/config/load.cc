@@ -8,7 +8,6 @@
 #include "config/cookie_key.h"
 #include "config/read_file.h"
 #include "config/schema.h"
-#include "config/support.h"
 #include "config/text_check.h"
 #include "config/validate.h"
 
@@ -42,7 +41,6 @@ std::optional<Config> build(const SourceText& source, const std::filesystem::pat
   validate(checker);
   check_certificates(checker);
   check_cookie_keys(checker);
-  check_support(checker);
   return config;
 }
 

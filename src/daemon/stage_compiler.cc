@@ -14,6 +14,16 @@
 namespace sluice::daemon {
 namespace {
 
+void add_admission(const FrontendConfig& config, proxy::FrontendRoute& route) {
+  if (config.allow.empty() && config.deny.empty()) return;
+  proxy::Admission admission{proxy::NetworkSet(config.allow), proxy::NetworkSet(config.deny)};
+  if (config.protocol == Protocol::kUdp) {
+    route.admission = std::move(admission);
+  } else {
+    route.greeting.push_back(std::make_unique<proxy::AdmissionMaker>(std::move(admission)));
+  }
+}
+
 Result<void> add_address_limit(const FrontendConfig& config, proxy::FrontendRoute& route) {
   if (config.max_connections_per_ip == 0) return {};
   if (route.state->addresses() == nullptr) {
@@ -33,13 +43,7 @@ Result<void> add_greeting(const FrontendConfig& config, proxy::FrontendRoute& ro
     route.greeting.push_back(std::make_unique<proxy::ProxyHeaderInMaker>(
         proxy::NetworkSet(config.accept_proxy_protocol->from), config.timeouts.proxy_protocol));
   }
-  if (config.allow.empty() && config.deny.empty()) return;
-  proxy::Admission admission{proxy::NetworkSet(config.allow), proxy::NetworkSet(config.deny)};
-  if (config.protocol == Protocol::kUdp) {
-    route.admission = std::move(admission);
-  } else {
-    route.greeting.push_back(std::make_unique<proxy::AdmissionMaker>(std::move(admission)));
-  }
+  add_admission(config, route);
   if (auto added = add_address_limit(config, route); !added) return added;
   if (!config.routes.empty() && !config.tls) {
     route.greeting.push_back(std::make_unique<proxy::ClientHelloMaker>(config.timeouts.sni));

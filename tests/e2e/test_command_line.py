@@ -185,13 +185,3 @@ def test_version_says_that_io_uring_is_refused():
     done = process.run(*NO_IO_URING, settings.SLUICE, "--version", check=False)
     assert done.returncode == 0
     assert "seccomp" in done.stdout
-
-
-def test_not_supported_yet_has_its_place(write, config):
-    """What this release does not do is an error with its line, never silently ignored."""
-    config["frontends"][0]["max_connections"] = 1000
-    path = write(config)
-    done = sluice("--check", "--config", path)
-    assert done.returncode == 1
-    assert re.search(re.escape(str(path)) + r":\d+:\d+: error: frontends\[0\]\.max_connections: .*"
-                     r"not supported yet", done.stdout + done.stderr)

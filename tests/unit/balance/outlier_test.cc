@@ -171,6 +171,7 @@ TEST(EjectedServers, ChecksGoOnBesides) {
 }
 
 struct Told final : ServerWatcher {
+  void on_server_changed(ServerState& /*server*/) override {}
   void on_server_down(ServerState&) override { ++down; }
   void on_server_failing(ServerState&, const Streak& streak) noexcept override {
     ++failing;

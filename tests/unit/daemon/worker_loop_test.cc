@@ -25,7 +25,7 @@ namespace {
 using namespace std::chrono_literals;
 using namespace proxy;  // the helpers for TCP
 
-constexpr WorkerLoop::Options kPlenty{true, true, 10'000, 64};
+constexpr WorkerLoop::Options kPlenty{true, {}, true, 10'000, 64};
 
 template <typename Condition>
 [[nodiscard]] bool wait_until(Condition condition) {
@@ -251,7 +251,7 @@ TEST_F(WorkerLoopTest, IsDrainedAtOnceWithoutSessions) {
 
 TEST_F(WorkerLoopTest, KeepsToTheSessionLimitExactlyAndGoesOnWhenThereIsRoom) {
   const TcpServer server = make_server();
-  run(0, [](WorkerLoop& loop) { loop.set_options({true, true, 3, 64}); });
+  run(0, [](WorkerLoop& loop) { loop.set_options({true, {}, true, 3, 64}); });
   give(0, make_table(1, server.address, true), listen());
   for (int count = 0; count < 3; ++count) talk(server);
   const sys::Fd waiting = connect_to(address);  // the kernel's queue takes it
@@ -327,7 +327,7 @@ TEST_F(TwoWorkersTest, TheLimitIsThatOfBothTogether) {
   const TcpServer server = make_server();
   RouteTable& table = make_table(1, server.address, true);
   for (std::size_t index = 0; index < 2; ++index) {
-    run(index, [](WorkerLoop& loop) { loop.set_options({true, true, 4, 64}); });
+    run(index, [](WorkerLoop& loop) { loop.set_options({true, {}, true, 4, 64}); });
   }
   give(1, table, listen());
   const Endpoint second = address;
