@@ -18,7 +18,9 @@ void SessionWait::watch() noexcept {
 }
 
 void SessionWait::on_poll(uring::Outcome outcome) noexcept {
-  if (outcome.result > 0) is_client_gone_ = true;
+  // The kernel adds POLLRDHUP by itself (IO_POLL_UNMASK in its io_uring/poll.c): a client that has
+  // finished sending is still there. What it does after that is not seen any more.
+  if (outcome.result > 0 && (outcome.result & (POLLERR | POLLHUP)) != 0) is_client_gone_ = true;
   if (outcome.result == -ECANCELED && line() != nullptr) watch();
 }
 

@@ -1,7 +1,8 @@
 // A session's place in a line, and the watch on its client meanwhile: what only those pay who wait.
 //
 // A client that resets its connection is gone and loses its place. One that has only finished
-// sending is not: it may well wait for its answer (as HAProxy has it without `abortonclose`).
+// sending is not: it may well wait for its answer (as HAProxy has it without `abortonclose`); a
+// reset that it sends after that is not noticed before the session goes on.
 // Nothing is read: what the client sends waits in its socket. Thread: its worker's.
 #pragma once
 

@@ -46,7 +46,7 @@ class Waiter : public base::ListHook<> {
   [[nodiscard]] balance::WaitLine* line() const noexcept { return line_; }
 
  protected:
-  ~Waiter() = default;
+  virtual ~Waiter() = default;
 
  private:
   friend class WaitingRoom;

@@ -108,8 +108,9 @@ TEST_F(SessionWaitTest, ClientsThatResetLoseTheirPlace) {
   ASSERT_TRUE(wait_for_sessions(bench, "waiting", 2));
   reset(second);
   expect_ending(bench.next_record(), CloseReason::kClientReset, Side::kClient);
-  const sys::Fd busy = accept_from(listener_);
+  sys::Fd busy = accept_from(listener_);
   first.reset();
+  busy.reset();
   const sys::Fd server = accept_from(listener_);
   EXPECT_EQ(receive_exactly(server.get(), 1).at(0), std::byte{3});
 }
@@ -117,12 +118,13 @@ TEST_F(SessionWaitTest, ClientsThatResetLoseTheirPlace) {
 TEST_F(SessionWaitTest, ClientsThatHaveSaidAllKeepTheirPlace) {
   SessionBench bench(one_at_a_time());
   sys::Fd first = bench.begin();
-  const sys::Fd busy = accept_from(listener_);
+  sys::Fd busy = accept_from(listener_);
   const sys::Fd second = bench.begin();
   ASSERT_TRUE(send_all(second.get(), Bytes(1, std::byte{2})));
   shut_down_writing(second.get());
   ASSERT_TRUE(wait_for_sessions(bench, "waiting", 1));
   first.reset();
+  busy.reset();
   const sys::Fd server = accept_from(listener_);
   EXPECT_EQ(receive_exactly(server.get(), 1).at(0), std::byte{2});
   ASSERT_TRUE(send_all(server.get(), Bytes(1, std::byte{4})));
@@ -174,7 +176,7 @@ TEST_F(SessionWaitTest, InFrontOfAFrontendThatIsFull) {
   setup.most_sessions = 1;
   SessionBench bench(std::move(setup));
   sys::Fd first = bench.begin();
-  const sys::Fd busy = accept_from(listener_);
+  sys::Fd busy = accept_from(listener_);
   sys::Fd second = bench.begin();
   sys::Fd third = bench.begin();
   ASSERT_TRUE(send_all(third.get(), Bytes(1, std::byte{3})));
@@ -184,6 +186,7 @@ TEST_F(SessionWaitTest, InFrontOfAFrontendThatIsFull) {
   reset(second);
   expect_ending(bench.next_record(), CloseReason::kClientReset, Side::kClient);
   first.reset();
+  busy.reset();
   const sys::Fd server = accept_from(listener_);
   EXPECT_EQ(receive_exactly(server.get(), 1).at(0), std::byte{3});
   EXPECT_EQ(bench.frontend().sessions().max(), 1U);

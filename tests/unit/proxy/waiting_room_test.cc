@@ -266,7 +266,7 @@ class Desk final : private LineMessenger {
 
 TEST(WaitingRooms, NobodyIsForgottenAndTheLimitHolds) {
   constexpr std::uint32_t kWorkers = 4;
-  constexpr int kCustomers = 1500;
+  constexpr int kCustomers = 200;
   balance::ServerRegistry registry(kWorkers);
   const auto server = registry.server("shop", "a");
   server->set_limit(2);
