@@ -202,7 +202,7 @@ TEST_F(SecureRelayInKernel, APipeThatFillsLosesNothing) {
   SecureLoop loop(kAlways);
   SecureSession session(loop, {}, kPlain, make_tcp_pair(), make_narrow_pair());
   splice_up(session);
-  const Bytes bytes = pattern(2'000'000);
+  const Bytes bytes = pattern(600'000);
   auto written = std::async(std::launch::async, [&] { return session.client.write(bytes); });
   // Nobody reads: the pipe stays full until the sink is blocked.
   EXPECT_TRUE(session.wait_for(
@@ -389,7 +389,7 @@ TEST_F(SecureRelayInKernel, AnAnswerThatNeedsANewKeyOfTheKernelEndsTheSession) {
 TEST_F(SecureRelayInKernel, ASlowReaderGetsTheTailAndCloseNotify) {
   SecureLoop loop(kBulk);
   SecureSession session(loop, {}, kPlain, make_narrow_pair(), make_tcp_pair());
-  const Bytes bytes = pattern(2'000'000);
+  const Bytes bytes = pattern(600'000);
   auto written = std::async(std::launch::async, [&] {
     const bool is_sent = session.server.write(bytes);
     session.server.shut();
