@@ -65,8 +65,9 @@ TEST_P(LegReaderOf, AnyCutOfTheBytesIsTheSame) {
   for (const std::size_t piece : {1U, 2U, 5U, 6U, 1000U, 100'000U}) {
     Client client(version, cipher);
     const std::string large(16'384, 'x');
-    const Bytes bytes =
-        client.pair.write("one") + client.pair.write(large) + client.pair.write("three");
+    Bytes bytes = client.pair.write("one");  // one statement each: operands have no order
+    bytes = std::move(bytes) + client.pair.write(large);
+    bytes = std::move(bytes) + client.pair.write("three");
     EXPECT_EQ(client.read(bytes, piece), "one" + large + "three") << piece;
   }
 }
@@ -89,7 +90,8 @@ TEST(LegReader, TakesNothingBehindARecord) {
 
 TEST(LegReader, SaysWhenTheOtherSideEnds) {
   Client client;
-  const Bytes bytes = client.pair.write("last") + client.end();
+  const Bytes said = client.pair.write("last");
+  const Bytes bytes = said + client.end();
   EXPECT_EQ(client.read(bytes, bytes.size()), "last");
   EXPECT_EQ(client.last, What::kEnded);
   EXPECT_FALSE(client.leg->has_output());
