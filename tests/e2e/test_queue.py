@@ -266,7 +266,7 @@ def test_a_frontend_takes_no_more_than_its_limit(proxied, serve):
     proxy, address = proxied(serve(gate), workers=4, frontend_keys={"max_connections": 5})
     with ThreadPoolExecutor(40) as pool:
         assert all(pool.map(visit, [address] * 200))
-    assert gate.most == 5
+    assert 1 < gate.most <= 5
     wait_for(lambda: proxy.status()["sessions"] == 0, "all are over")
     assert proxy.frontend("front")["max"] == 5
     assert proxy.frontend("front")["total"] == 200
