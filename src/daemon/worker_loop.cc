@@ -293,6 +293,7 @@ void WorkerLoop::on_turn_end() noexcept {
   relay_.end_turn();
   secure_.end_turn();
   udp_.end_turn();
+  sessions_.room().end_turn();  // those that have ended just now left room behind
   closed_doors_.clear();
   keep_to_limit();
   numbers_.buffers_in_use.set(chunks_.held());

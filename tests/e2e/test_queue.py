@@ -111,8 +111,10 @@ def test_not_more_than_the_queue_holds(proxied, serve, size):
     proxy, address = proxied(limited(serve(echo), 1), workers=2,
                              backend_keys={"queue_size": size, "timeouts": {"queue": "60s"}})
     with entered(address) as first:
-        waiting = [connect(address, 60) for _ in range(size)]
-        wait_for(lambda: queue_of(proxy) == size, "they wait")
+        waiting = []
+        for _ in range(size):  # one by one: two workers may take two in either order
+            waiting.append(connect(address, 60))
+            wait_for(lambda: queue_of(proxy) == len(waiting), "it waits")
         for _ in range(3):
             with connect(address) as refused:
                 assert ending_of(refused)[0] == b""
