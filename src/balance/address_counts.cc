@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <bit>
-#include <random>
 #include <string>
 
 #include "balance/hash.h"
+#include "base/random_seed.h"
 
 namespace sluice::balance {
 namespace {
@@ -39,9 +39,8 @@ Result<std::unique_ptr<AddressCounts>> AddressCounts::create(std::size_t places)
         "max_connections_per_ip out",
         ExitCode::kUnavailable);
   }
-  std::random_device device;
-  const std::uint64_t key = std::uint64_t{device()} << 32 | device();
-  return std::unique_ptr<AddressCounts>(new AddressCounts(std::move(memory), buckets, key));
+  return std::unique_ptr<AddressCounts>(
+      new AddressCounts(std::move(memory), buckets, base::random_seed()));
 }
 
 AddressCounts::AddressCounts(Places places, std::size_t buckets, std::uint64_t key) noexcept

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <random>
 #include <utility>
 
 #include "balance/hash.h"
+#include "base/random_seed.h"
 
 namespace sluice::balance {
 namespace {
@@ -56,10 +56,7 @@ Result<std::unique_ptr<PersistenceTable>> PersistenceTable::create(std::size_t e
 }
 
 PersistenceTable::PersistenceTable(Places places, std::size_t buckets)
-    : places_(std::move(places)), buckets_(buckets) {
-  std::random_device device;
-  seed_ = std::uint64_t{device()} << 32 | device();
-}
+    : places_(std::move(places)), buckets_(buckets), seed_(base::random_seed()) {}
 
 PersistenceTable::Place* PersistenceTable::bucket_of(std::uint64_t hash) const noexcept {
   return places_.get() + kWays * scale(hash, static_cast<std::uint32_t>(buckets_));

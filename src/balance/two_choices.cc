@@ -1,9 +1,9 @@
 #include "balance/two_choices.h"
 
 #include <algorithm>
-#include <random>
 
 #include "balance/hash.h"
+#include "base/random_seed.h"
 
 namespace sluice::balance {
 namespace {
@@ -29,9 +29,8 @@ std::optional<std::uint32_t> least_loaded(const Pool& pool, const PickContext& c
 }  // namespace
 
 TwoChoices::TwoChoices(PolicySize size) : urns_(size.workers) {
-  std::random_device device;
   for (Urn& urn : urns_) {
-    urn.state = std::uint64_t{device()} << 32 | device();
+    urn.state = base::random_seed();
     urn.ends.reserve(size.servers);
   }
 }

@@ -3,23 +3,17 @@
 #define XXH_INLINE_ALL  // NOLINT(readability-identifier-naming): xxHash's
 #include <xxhash.h>
 
-#include <random>
-
 #include "base/assert.h"
+#include "base/random_seed.h"
 
 namespace sluice::proxy {
 namespace {
 
 constexpr std::size_t kFirstBuckets = 64;
 
-std::uint64_t random_seed() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32) | device();
-}
-
 }  // namespace
 
-UdpFlowTable::UdpFlowTable() : buckets_(kFirstBuckets), seed_(random_seed()) {}
+UdpFlowTable::UdpFlowTable() : buckets_(kFirstBuckets), seed_(base::random_seed()) {}
 
 std::uint64_t UdpFlowTable::hash_of(const FlowKey& key) const noexcept {
   const std::uint64_t client = XXH3_64bits_withSeed(key.client.data(), key.client.size(), seed_);
