@@ -289,11 +289,10 @@ std::uint64_t WorkerLoop::count_sessions(const proxy::SessionFilter& filter) noe
 // --- Turns ---
 
 void WorkerLoop::on_turn_end() noexcept {
-  sessions_.room().end_turn();
   relay_.end_turn();
   secure_.end_turn();
   udp_.end_turn();
-  sessions_.room().end_turn();  // those that have ended just now left room behind
+  sessions_.room().end_turn();  // the last: sessions that end in the others leave room behind
   closed_doors_.clear();
   keep_to_limit();
   numbers_.buffers_in_use.set(chunks_.held());
