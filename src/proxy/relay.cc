@@ -200,7 +200,7 @@ void Relay::send_at_once() noexcept {
   const auto sent = ::send(ends_.sink, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent < 0) {
     // Without memory the ring is the one to wait for it.
-    if (!is_retry(errno) && errno != ENOBUFS && errno != ENOMEM) fail_sink(errno);
+    if (!is_send_retry(errno)) fail_sink(errno);
     return;
   }
   note_sent(static_cast<std::uint32_t>(sent));

@@ -118,9 +118,13 @@ SecureRelay::Go SecureRelay::flush() noexcept {
     note_sent(static_cast<std::uint32_t>(sent));
     return Go::kOn;
   }
-  if (errno == EINTR) return Go::kOn;
-  if (is_retry(errno) || errno == ENOBUFS || errno == ENOMEM) return wait_for_sink();
-  fail_sink(errno);
+  return on_send_failed(errno);
+}
+
+SecureRelay::Go SecureRelay::on_send_failed(int error) noexcept {
+  if (error == EINTR) return Go::kOn;
+  if (is_send_retry(error)) return wait_for_sink();
+  fail_sink(error);
   return Go::kWait;
 }
 

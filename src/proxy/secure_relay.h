@@ -94,6 +94,8 @@ class SecureRelay final : public Direction {
   Go step() noexcept;
   Go flush() noexcept;
   Go wait_for_sink() noexcept;
+  /// What becomes of the direction when a call that sends to the sink has failed.
+  Go on_send_failed(int error) noexcept;
   Go seal_output() noexcept;
   Go seal_plaintext() noexcept;
   Go edit_plaintext() noexcept;

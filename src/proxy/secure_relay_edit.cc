@@ -58,10 +58,7 @@ SecureRelay::Go SecureRelay::send_loose() noexcept {
     use_loose(static_cast<std::size_t>(sent));
     return Go::kOn;
   }
-  if (errno == EINTR) return Go::kOn;
-  if (is_retry(errno) || errno == ENOBUFS || errno == ENOMEM) return wait_for_sink();
-  fail_sink(errno);
-  return Go::kWait;
+  return on_send_failed(errno);
 }
 
 SecureRelay::Go SecureRelay::seal_loose() noexcept {

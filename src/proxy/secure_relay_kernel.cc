@@ -152,10 +152,7 @@ SecureRelay::Go SecureRelay::drain_pipe() noexcept {
     if (legs_.sink != nullptr) legs_.sink->note_sent(count);
     return Go::kOn;
   }
-  if (put < 0 && errno == EINTR) return Go::kOn;
-  if (put < 0 && (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)) return wait_for_sink();
-  fail_sink(put < 0 ? errno : EPIPE);
-  return Go::kWait;
+  return on_send_failed(put < 0 ? errno : EPIPE);
 }
 
 void SecureRelay::give_pipe_back() noexcept {
@@ -241,10 +238,7 @@ SecureRelay::Go SecureRelay::send_output() noexcept {
     drop_held();
     return Go::kWait;
   }
-  if (error == 0 || error == EINTR) return Go::kOn;
-  if (error == EAGAIN || error == ENOBUFS || error == ENOMEM) return wait_for_sink();
-  fail_sink(error);
-  return Go::kWait;
+  return error == 0 ? Go::kOn : on_send_failed(error);
 }
 
 /// False: it has to wait. While the socket has room, what the kernel still holds of the last record
@@ -259,7 +253,7 @@ bool SecureRelay::tell_end_in_kernel(bool is_cut) noexcept {
   context_.calls.add(1);
   const int error = legs_.sink->send_end();
   if (error == 0) return true;
-  if (error == EAGAIN || error == EINTR || error == ENOBUFS || error == ENOMEM) {
+  if (is_send_retry(error)) {
     wait_for_sink();
     return false;
   }

@@ -12,6 +12,11 @@ namespace sluice::proxy {
   return error == EAGAIN || error == EINTR;
 }
 
+/// The same for a call that sends, which also fails while the kernel is short of memory.
+[[nodiscard]] constexpr bool is_send_retry(int error) noexcept {
+  return is_retry(error) || error == ENOBUFS || error == ENOMEM;
+}
+
 /// The other end is gone or out of reach: what networks do. Anything else is unexpected.
 [[nodiscard]] constexpr bool is_loss(int error) noexcept {
   switch (error) {

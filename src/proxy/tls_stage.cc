@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "proxy/relay.h"
+#include "proxy/socket_errors.h"
 #include "tls/server_context.h"
 #include "tls/server_names.h"
 
@@ -75,10 +76,12 @@ TlsStage::Sent TlsStage::send_output() noexcept {
     const auto sent = ::send(seat_.fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent > 0) {
       handshake_.consume_output(static_cast<std::size_t>(sent));
-    } else if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) {
+    } else if (errno == EINTR) {
+      continue;
+    } else if (is_send_retry(errno)) {
       seat_.context.reactor.ring().send(send_, seat_.fd, bytes);
       return Sent::kWaiting;
-    } else if (errno != EINTR) {
+    } else {
       return Sent::kFailed;
     }
   }
