@@ -53,14 +53,19 @@ const std::vector<tls::CertificateTrust>& TlsCompiler::trust(const tls::CaBundle
   return out;
 }
 
-/// Whether a session of one of the backend's frontends ever speaks TLS to the server.
-bool TlsCompiler::is_spoken(const BackendConfig& backend, const ServerConfig& server) const {
-  if (when(server) != proxy::TlsToServer::kAfterOurs) {
-    return when(server) == proxy::TlsToServer::kAlways;
+std::vector<std::size_t> TlsCompiler::spoken_to(const BackendConfig& backend) const {
+  const bool is_terminated =
+      std::any_of(config_.frontends.begin(), config_.frontends.end(), [&](const auto& frontend) {
+        return frontend.tls.has_value() && reaches(frontend, backend.name);
+      });
+  std::vector<std::size_t> out;
+  for (std::size_t index = 0; index < backend.servers.size(); ++index) {
+    const proxy::TlsToServer spoken = when(backend.servers[index]);
+    const bool is_spoken = spoken == proxy::TlsToServer::kAlways ||
+                           (spoken == proxy::TlsToServer::kAfterOurs && is_terminated);
+    if (is_spoken) out.push_back(index);
   }
-  return std::any_of(config_.frontends.begin(), config_.frontends.end(), [&](const auto& frontend) {
-    return frontend.tls.has_value() && reaches(frontend, backend.name);
-  });
+  return out;
 }
 
 Result<proxy::ServerTlsMaker::Contexts> TlsCompiler::server_contexts(const BackendConfig& backend,
@@ -84,10 +89,9 @@ Result<proxy::ServerTlsMaker::Contexts> TlsCompiler::server_contexts(const Backe
 
 Result<void> TlsCompiler::add_introductions(const BackendConfig& config,
                                             proxy::BackendRoute& route) {
-  for (std::size_t index = 0; index < config.servers.size(); ++index) {
+  for (const ServerConfig& server : config.servers) route.tls.push_back(when(server));
+  for (const std::size_t index : spoken_to(config)) {
     const ServerConfig& server = config.servers[index];
-    route.tls.push_back(when(server));
-    if (!is_spoken(config, server)) continue;
     auto contexts = server_contexts(config, server);
     if (!contexts) return tl::unexpected(contexts.error());
     if (route.introductions.size() <= index) route.introductions.resize(index + 1);
@@ -98,9 +102,9 @@ Result<void> TlsCompiler::add_introductions(const BackendConfig& config,
 }
 
 Result<void> TlsCompiler::check_servers(const BackendConfig& config) {
-  for (const ServerConfig& server : config.servers) {
-    if (!is_spoken(config, server)) continue;
-    if (auto made = server_contexts(config, server); !made) return tl::unexpected(made.error());
+  for (const std::size_t index : spoken_to(config)) {
+    const auto made = server_contexts(config, config.servers[index]);
+    if (!made) return tl::unexpected(made.error());
   }
   return {};
 }

@@ -39,7 +39,8 @@ class TlsCompiler {
               std::size_t workers);
 
   [[nodiscard]] proxy::TlsToServer when(const ServerConfig& server) const noexcept;
-  [[nodiscard]] bool is_spoken(const BackendConfig& backend, const ServerConfig& server) const;
+  /// The servers, by index, to which a session of one of the backend's frontends ever speaks TLS.
+  [[nodiscard]] std::vector<std::size_t> spoken_to(const BackendConfig& backend) const;
   [[nodiscard]] Result<proxy::ServerTlsMaker::Contexts> server_contexts(
       const BackendConfig& backend, const ServerConfig& server);
   [[nodiscard]] const std::vector<tls::CertificateTrust>& trust(const tls::CaBundle& bundle);
