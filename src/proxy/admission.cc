@@ -3,6 +3,7 @@
 #include "proxy/turned_away.h"
 
 namespace sluice::proxy {
+
 bool Admission::admits(const Endpoint& client) const noexcept {
   const bool is_allowed = allow_.is_empty() || allow_.contains(client);
   return is_allowed && !deny_.contains(client);

@@ -287,9 +287,9 @@ void Handshake::take_negotiated() {
   SSL_get0_alpn_selected(ssl_.get(), &protocol, &length);
   if (length > 0) negotiated_.alpn.assign(reinterpret_cast<const char*>(protocol), length);
   negotiated_.is_resumed = SSL_session_reused(ssl_.get()) == 1;
-  const X509* const shown = SSL_get0_peer_certificate(ssl_.get());
   if (role_ != Role::kServer) return;
   negotiated_.session_number = session_number(*ssl_);
+  const X509* const shown = SSL_get0_peer_certificate(ssl_.get());
   if (shown != nullptr) negotiated_.client_certificate = name_in(*shown);
 }
 
