@@ -14,6 +14,7 @@ from harness import settings  # noqa: E402  (the path above makes it reachable)
 from harness.addresses import free_address  # noqa: E402
 from harness.thread_server import ThreadServer  # noqa: E402
 from harness.sluice import Sluice, backend, frontend, server  # noqa: E402
+from harness.tls import TlsServer  # noqa: E402
 from harness.udp import UdpServer  # noqa: E402
 
 
@@ -74,18 +75,29 @@ def start_sluice(request):
             proxy.stop()
 
 
-@pytest.fixture
-def serve(request):
-    """serve(handler, ...) -> a ThreadServer that ends with the test."""
+def started(kind):
+    """What fixtures yield that start servers of a kind, which end with the test."""
     servers = []
 
-    def start(handler, **options):
-        servers.append(ThreadServer(handler, **options))
+    def start(*arguments, **options):
+        servers.append(kind(*arguments, **options))
         return servers[-1]
 
     yield start
     for one in servers:
         one.stop()
+
+
+@pytest.fixture
+def serve():
+    """serve(handler, ...) -> a ThreadServer that ends with the test."""
+    yield from started(ThreadServer)
+
+
+@pytest.fixture
+def serve_tls():
+    """serve_tls(handler, certificate, ...) -> a TlsServer that ends with the test."""
+    yield from started(TlsServer)
 
 
 @pytest.fixture
@@ -113,15 +125,7 @@ def proxied(start_sluice):
 @pytest.fixture
 def serve_udp():
     """serve_udp(handler, ...) -> a UdpServer that ends with the test."""
-    servers = []
-
-    def start(handler, **options):
-        servers.append(UdpServer(handler, **options))
-        return servers[-1]
-
-    yield start
-    for one in servers:
-        one.stop()
+    yield from started(UdpServer)
 
 
 @pytest.fixture

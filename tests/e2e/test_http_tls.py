@@ -30,16 +30,11 @@ def certificates(authority):
 
 
 @pytest.fixture
-def shop(proxied, serve, authority, certificates):
+def shop(proxied, serve, serve_tls, authority, certificates):
     """shop(mode, handlers, ...) -> (Sluice, address, its servers `s1`, `s2`, ...)"""
-    secure = []
-
-    def serve_secure(handler):
-        secure.append(tls.TlsServer(handler, certificates["app.internal"]))
-        return secure[-1]
-
     def start(mode="offload", handlers=(pages_of("s1"),), frontend_keys=None, backend_keys=None):
-        servers = [(serve if mode == "offload" else serve_secure)(one) for one in handlers]
+        servers = [serve(one) if mode == "offload" else
+                   serve_tls(one, certificates["app.internal"]) for one in handlers]
         keys = {"ssl_offload": True} if mode == "offload" else {
             "ca_bundle": "internal", "server_name": "app.internal"}
         entries = [server(f"s{number}", one, **keys) for number, one in enumerate(servers, 1)]
@@ -50,9 +45,7 @@ def shop(proxied, serve, authority, certificates):
             | (frontend_keys or {}), backend_keys=COOKIE | (backend_keys or {}))
         return proxy, address, servers
 
-    yield start
-    for one in secure:
-        one.stop()
+    return start
 
 
 def curl(address, authority, *options):

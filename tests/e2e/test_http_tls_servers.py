@@ -17,23 +17,9 @@ def authority(tmp_path_factory):
 
 
 @pytest.fixture
-def app():
-    """app(certificate, version) -> a TLS server that answers each request with what it was sent."""
-    servers = []
-
-    def start(certificate, version):
-        servers.append(tls.TlsServer(mirror, certificate, version=version))
-        return servers[-1]
-
-    yield start
-    for one in servers:
-        one.stop()
-
-
-@pytest.fixture
-def proxied_app(proxied, app, authority):
+def proxied_app(proxied, serve_tls, authority):
     def start(version, **frontend_keys):
-        one = app(authority.issue("app.internal"), version)
+        one = serve_tls(mirror, authority.issue("app.internal"), version)
         entry = server("app", one, tls=True, ca_bundle="internal", server_name="app.internal")
         _, address = proxied(entry, ca_bundles=[tls.bundle("internal", authority)],
                              frontend_keys={"protocol": "http"} | frontend_keys,

@@ -36,9 +36,9 @@ def authority(tmp_path_factory):
 
 
 @pytest.fixture
-def session(proxied, serve, authority):
+def session(proxied, serve, serve_tls, authority):
     """session(download, mode, version, ...) -> (Sluice, a client whose server sends `download`)."""
-    opened = []
+    clients = []
 
     def start(download, mode="offload", version=None, **options):
         certificate = authority.issue("shop.test")
@@ -48,8 +48,7 @@ def session(proxied, serve, authority):
             echo(accepted, _server)
 
         terminates, speaks = mode != "originate", mode != "offload"
-        to = tls.TlsServer(answer, certificate, version) if speaks else serve(answer)
-        opened.append(to if speaks else None)
+        to = serve_tls(answer, certificate, version) if speaks else serve(answer)
         keys = {"ca_bundle": "ours", "server_name": "shop.test"} if speaks else {}
         keys |= {"tls": True} if mode == "originate" else {"ssl_offload": not speaks}
         front = {"tls": {"certificates": ["shop"]}} if terminates else {}
@@ -58,14 +57,14 @@ def session(proxied, serve, authority):
                                  ca_bundles=[tls.bundle("ours", authority)], **options)
         client = (tls.connect(address, tls.client_context(authority, version)) if terminates
                   else connect_plain(address))
-        opened.append(client)
+        clients.append(client)
         client.sendall(b"!")
         assert read_exactly(client, 1 + len(download)) == b"!" + download
         return proxy, client
 
     yield start
-    for one in filter(None, reversed(opened)):
-        one.close() if hasattr(one, "close") else one.stop()
+    for one in clients:
+        one.close()
 
 
 def only_row(proxy):

@@ -133,19 +133,6 @@ def test_checks_that_recover_bring_it_back(proxied, serve):
     assert {ask_name(address) for _ in range(8)} == {"one", "two"}
 
 
-@pytest.fixture
-def serve_tls():
-    servers = []
-
-    def start(handler, certificate):
-        servers.append(tls.TlsServer(handler, certificate))
-        return servers[-1]
-
-    yield start
-    for one in servers:
-        one.stop()
-
-
 def test_certificates_that_do_not_verify_count(proxied, serve_tls, tmp_path):
     """Such a server accepts every connection, and every check of type tcp."""
     ours, theirs = Authority(tmp_path / "ours"), Authority(tmp_path / "theirs", "somebody else's")

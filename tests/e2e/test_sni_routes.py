@@ -30,12 +30,9 @@ def certificates(authority):
 
 
 @pytest.fixture
-def tls_servers(certificates):
+def tls_servers(serve_tls, certificates):
     """{certificate's name: a TLS server that echoes}"""
-    servers = {name: tls.TlsServer(echo, certificates[name]) for name in NAMES}
-    yield servers
-    for one in servers.values():
-        one.stop()
+    return {name: serve_tls(echo, certificates[name]) for name in NAMES}
 
 
 def routed(start_sluice, servers, default="rest.test", frontend_keys=None, **top):

@@ -48,7 +48,7 @@ def check_and_answer(accepted, _server):
 
 
 @pytest.fixture
-def client_of(serve, proxied, authority, shop, request):
+def client_of(serve, serve_tls, proxied, authority, shop):
     """client_of(kind) -> a connection through the proxy, as the mode wants it."""
     def start(kind):
         mode, version, suite = kind
@@ -59,8 +59,7 @@ def client_of(serve, proxied, authority, shop, request):
         if mode == "offload":
             app = serve(check_and_answer)
         else:
-            app = tls.TlsServer(check_and_answer, shop, version)
-            request.addfinalizer(app.stop)
+            app = serve_tls(check_and_answer, shop, version)
             if suite is not None:
                 app.context.set_ciphers(suite)
             keys = {"tls": mode == "originate", "server_name": "shop.test", "ca_bundle": "ours"}

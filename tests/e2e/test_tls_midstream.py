@@ -28,7 +28,7 @@ def authority(tmp_path_factory):
 
 
 @pytest.fixture
-def through(serve, proxied, authority, request):
+def through(serve, serve_tls, proxied, authority):
     """through(handler, mode, version) -> (Sluice, its address)."""
     def start(handler, mode, version=None):
         shop = authority.issue("shop.test")
@@ -36,8 +36,7 @@ def through(serve, proxied, authority, request):
         if mode == "offload":
             app = serve(handler)
         else:
-            app = tls.TlsServer(handler, shop, version)
-            request.addfinalizer(app.stop)
+            app = serve_tls(handler, shop, version)
             keys = {"server_name": "shop.test", "ca_bundle": "ours"}
         return proxied(server("s1", app, **keys), certificates=[tls.entry("shop", shop)],
                        frontend_keys={"tls": {"certificates": ["shop"]}},

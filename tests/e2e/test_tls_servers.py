@@ -36,19 +36,6 @@ def shop(authority):
     return authority.issue("shop.test")
 
 
-@pytest.fixture
-def serve_tls():
-    servers = []
-
-    def start(handler, certificate, **options):
-        servers.append(tls.TlsServer(handler, certificate, **options))
-        return servers[-1]
-
-    yield start
-    for one in servers:
-        one.stop()
-
-
 def secure(name, at, **keys):
     return server(name, at, **({"ca_bundle": "internal", "server_name": "app.internal"} | keys))
 
