@@ -18,7 +18,7 @@ constexpr std::uint32_t kSlotBytes = 4096;
 /// 7e7be31bfdb0 (2026) lose what finds none, so that many are free before each splice(2) out of
 /// the kernel's TLS layer; an empty pipe of 16 slots is enough for what it decrypts itself.
 constexpr std::uint32_t kRecordSlots = 18;
-constexpr std::uint32_t kFewestSlots = 16;
+constexpr std::size_t kFewestSlots = 16;
 
 /// A look that brought no byte costs the turn's budget this much.
 constexpr std::uint32_t kLookCost = 4096;
