@@ -6,8 +6,9 @@ import socket
 import pytest
 
 from harness.addresses import text
+from harness.settings import TIME_SCALE
 from harness.sluice import backend, frontend, server
-from harness.udp import (UdpServer, ask, ask_new, echo, free_udp_address, named, silent,
+from harness.udp import (SECONDS, UdpServer, ask, ask_new, echo, free_udp_address, named, silent,
                          udp_client)
 from harness.waiting import holds_for, wait_for
 
@@ -323,6 +324,22 @@ def test_too_long_for_the_server(start_sluice, serve_udp):
         client.send(b"x" * 65527)
         wait_for(lambda: drops(proxy, "udp_oversize") == 1, "counted")
         assert ask(client, b"short") == b"short"
+
+
+def test_too_long_for_the_client(proxied_udp):
+    """The other way: an answer over IPv6 that IPv4 does not carry."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as app:
+        app.settimeout(SECONDS * TIME_SCALE)
+        app.bind(("::1", 0))
+        proxy, address = proxied_udp({"name": "s1", "address": "::1",
+                                      "port": app.getsockname()[1]})
+        with udp_client(address) as client:
+            client.send(b"question")
+            _, flow = app.recvfrom(100)
+            app.sendto(b"x" * 65527, flow)
+            wait_for(lambda: drops(proxy, "udp_oversize") == 1, "counted")
+            app.sendto(b"y" * 65507, flow)
+            assert client.recv(70000) == b"y" * 65507
 
 
 def test_a_burst_stays_in_order_and_apart(proxied_udp, serve_udp):

@@ -8,7 +8,7 @@ from harness import proxy_header, settings
 from harness.programs import Dnsdist
 from harness.proxy_header import CHECKSUM, UNIQUE_ID
 from harness.sluice import backend, frontend, server
-from harness.udp import SECONDS, ask, free_udp_address, silent, udp_client
+from harness.udp import SECONDS, ask, echo, free_udp_address, silent, udp_client
 from harness.waiting import holds_for, wait_for
 
 QUESTION = (b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0"  # one question, recursion wanted
@@ -60,6 +60,36 @@ def test_over_ipv6_on_a_wildcard(start_sluice, serve_udp):
         (family, addresses, _), rest = first_of(upstream)
         assert (family, rest) == (0x22, b"six")
         assert addresses == proxy_header.v6(client.getsockname(), ("::1", port))
+
+
+LONGEST_HEADER = 16 + 12 + (3 + 4) + (3 + 20)  # fixed part, IPv4, checksum, number of the flow
+
+
+@pytest.mark.parametrize("length", [0, 1, 65507 - LONGEST_HEADER], ids=["empty", "short", "long"])
+def test_header_and_datagram_fit_into_one(proxied_udp, serve_udp, length):
+    """An empty datagram has a header too; so has a long one that leaves room for it."""
+    upstream = serve_udp(echo)
+    _, address = proxied_udp(server("s1", upstream, send_proxy_protocol="v2"))
+    with udp_client(address) as client:
+        client.send(b"x" * length)
+        header, rest = first_of(upstream)
+        assert rest == b"x" * length
+        assert proxy_header.split(client.recv(70000)) == (header, rest)
+
+
+def test_no_room_for_the_header(proxied_udp, serve_udp):
+    """The longest datagram does not go on without the header that is due: it is counted, the next
+    one that fits has it; behind the header 65,507 bytes pass."""
+    upstream = serve_udp(echo)
+    proxy, address = proxied_udp(server("s1", upstream, send_proxy_protocol="v2"))
+    with udp_client(address) as client:
+        client.send(b"x" * 65507)
+        wait_for(lambda: sum(row["udp_oversize"] for row in proxy.status()["workers"]) == 1,
+                 "counted")
+        answer = ask(client, b"short")
+        assert proxy_header.split(answer)[1] == b"short"
+        assert ask(client, b"y" * 65507) == b"y" * 65507
+    assert len(upstream.received) == 2
 
 
 @pytest.mark.smoke
