@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from harness import proxy_header, settings, tls
+from harness import proxy_header, tls
 from harness.addresses import text
 from harness.authority import Authority
 from harness.clients import connect, ending_of, round_trip
@@ -20,14 +20,6 @@ TRUSTED = {"accept_proxy_protocol": {"from": ["127.0.0.0/8"]}}
 V1 = b"PROXY TCP4 192.0.2.1 198.51.100.2 40000 443\r\n"
 LOCAL = SIGNATURE + b"\x20\0\0\0"
 REFUSED = ("proxy_header_invalid", "client")
-
-
-def vectors():
-    """(name, verdict, addresses, bytes) of the table that the unit tests judge by."""
-    table = settings.TREE / "tests/unit/wire/proxy_headers.txt"
-    rows = [line.split() for line in table.read_text().splitlines() if not line.startswith("#")]
-    return [(name, verdict, addresses, bytes.fromhex(data))
-            for name, verdict, addresses, data in rows]
 
 
 def header_then_echo(accepted, one):
@@ -70,7 +62,7 @@ def test_every_header_of_the_table(proxied, serve):
     one = serve(echo)
     proxy, address = proxied(one, frontend_keys=TRUSTED)
     refused = taken = 0
-    for name, verdict, addresses, data in vectors():
+    for name, verdict, addresses, data in proxy_header.vectors():
         with connect(address) as client:
             if verdict == "valid":
                 client.sendall(data + b"ping")

@@ -1,12 +1,22 @@
-"""Version 2 of the PROXY protocol's header, as its specification has it."""
+"""The PROXY protocol's headers: version 2 as its specification has it, and a table of both."""
 
 import socket
 import struct
+
+from .settings import TREE
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 FIXED = 16
 CHECKSUM, UNIQUE_ID = 0x03, 0x05
 _ADDRESSES = {0x00: 0, 0x11: 12, 0x12: 12, 0x21: 36, 0x22: 36}
+
+
+def vectors():
+    """(name, verdict, addresses, bytes) of the table that the unit tests judge by."""
+    table = TREE / "tests/unit/wire/proxy_headers.txt"
+    rows = [line.split() for line in table.read_text().splitlines() if not line.startswith("#")]
+    return [(name, verdict, addresses, bytes.fromhex(data))
+            for name, verdict, addresses, data in rows]
 
 
 def length_of(fixed):
