@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import signal
 import socket
 import struct
 
@@ -50,16 +51,16 @@ def check_and_answer(accepted, _server):
 @pytest.fixture
 def client_of(serve, serve_tls, proxied, authority, shop):
     """client_of(kind) -> a connection through the proxy, as the mode wants it."""
-    def start(kind):
+    def start(kind, handler=check_and_answer):
         mode, version, suite = kind
         context = tls.client_context(authority, version)
         if suite is not None:
             context.set_ciphers(suite)
         keys = {"ssl_offload": True}
         if mode == "offload":
-            app = serve(check_and_answer)
+            app = serve(handler)
         else:
-            app = serve_tls(check_and_answer, shop, version)
+            app = serve_tls(handler, shop, version)
             if suite is not None:
                 app.context.set_ciphers(suite)
             keys = {"tls": mode == "originate", "server_name": "shop.test", "ca_bundle": "ours"}
@@ -91,6 +92,58 @@ def test_amounts_around_every_boundary(client_of, kind):
 def test_bulk(client_of, kind):
     with client_of(kind) as client:
         exchange(client, BULK)
+
+
+@every_kind
+def test_writes_of_any_size(client_of, kind):
+    """Records and segments of every length, cut where chance has it."""
+    chance, size = random.Random(str(kind)), 400_000
+    data = struct.pack(">Q", size) + payload(size, "up")
+    with client_of(kind) as client:
+        place = 0
+        while place < len(data):
+            step = chance.choice((1, 2, 100, 1500, 16_384, 16_385, 40_000)) + chance.randrange(3)
+            client.sendall(data[place:place + step])
+            place += step
+        assert read_exactly(client, 32) == hashlib.sha256(payload(size, "up")).digest()
+        assert read_exactly(client, size) == payload(size, "down")
+
+
+BLOCK, HUGE = 1 << 20, 1 << 30
+
+
+def blocks(size, way):
+    """So many bytes in blocks that no other one can be taken for."""
+    body = payload(BLOCK, way)
+    return (struct.pack(">Q", number) + body[8:] for number in range(size // BLOCK))
+
+
+def check_and_answer_blocks(accepted, _server):
+    """As check_and_answer(), without holding all of it."""
+    size, = struct.unpack(">Q", read_exactly(accepted, 8))
+    expect_blocks(accepted, size, "up")
+    send_blocks(accepted, size, "down")
+
+
+def send_blocks(to, size, way):
+    for block in blocks(size, way):
+        to.sendall(block)
+
+
+def expect_blocks(source, size, way):
+    for number, block in enumerate(blocks(size, way)):
+        assert read_exactly(source, BLOCK) == block, number
+
+
+@pytest.mark.long
+@every_kind
+def test_a_gibibyte(client_of, kind):
+    """Up, then down."""
+    signal.alarm(int(600 * settings.TIME_SCALE))  # in place of the deadline of every test
+    with client_of(kind, check_and_answer_blocks) as client:
+        client.sendall(struct.pack(">Q", HUGE))
+        send_blocks(client, HUGE, "up")
+        expect_blocks(client, HUGE, "down")
 
 
 @every_kind

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import re
 import socket
 import subprocess
 import threading
@@ -9,11 +10,12 @@ import threading
 import pytest
 
 from harness import tls
-from harness.addresses import text
+from harness.addresses import free_address, text
 from harness.authority import Authority
+from harness.clients import connect
 from harness.settings import TIME_SCALE
 from harness.sluice import server
-from harness.thread_server import read_to_end
+from harness.thread_server import read_exactly, read_to_end
 from harness.waiting import wait_for
 
 UPDATES = 12
@@ -55,15 +57,14 @@ def say_goodbye(accepted):
         accepted.unwrap()
 
 
-class SClient:
-    """openssl s_client: what it prints of the connection is `out`, of its own doings `told`."""
+class OpenSsl:
+    """A command of openssl that is typed to: what it prints of the connection is `out`, of its own
+    doings `told`."""
 
-    def __init__(self, address, authority):
+    def __init__(self, *command):
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(
-            ["openssl", "s_client", "-connect", text(address), "-servername", "shop.test",
-             "-CAfile", str(authority.certificate), "-verify_return_error", "-tls1_3"],
-            stdin=pipe, stdout=pipe, stderr=pipe)
+        self.process = subprocess.Popen(["openssl", *map(str, command)], stdin=pipe, stdout=pipe,
+                                        stderr=pipe)
         self.out, self.told = bytearray(), bytearray()
         for stream, to in ((self.process.stdout, self.out), (self.process.stderr, self.told)):
             threading.Thread(target=self._listen, args=(stream, to), daemon=True).start()
@@ -83,6 +84,29 @@ class SClient:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
+
+
+class SClient(OpenSsl):
+    def __init__(self, address, authority):
+        super().__init__("s_client", "-connect", text(address), "-servername", "shop.test",
+                         "-CAfile", authority.certificate, "-verify_return_error", "-tls1_3")
+
+
+class SServer(OpenSsl):
+    """Begins to accept after it is made: `ACCEPT` in `out`."""
+
+    def __init__(self, certificate, folder):
+        self.address, self.messages = free_address(), folder / "messages"
+        super().__init__("s_server", "-accept", text(self.address), "-cert", certificate[0],
+                         "-key", certificate[1], "-tls1_3", "-msg", "-msgfile", self.messages)
+
+    def heard(self):
+        """What has come through the connection, without what it says when it is typed to."""
+        return bytes(self.out).replace(b"SSL_do_handshake -> 1\n", b"")
+
+    def key_updates(self, way):
+        """That it has sent (`>>>`) or received (`<<<`)."""
+        return len(re.findall(f"^{way} .*KeyUpdate", self.messages.read_text(), re.MULTILINE))
 
 
 @MODES
@@ -110,6 +134,36 @@ def test_keys_change_in_the_middle_of_bulk(through, authority, mode):
         assert body in client.out
 
 
+@pytest.mark.parametrize("command", [b"k\n", b"K\n"], ids=["one_way", "both_ways"])
+@pytest.mark.parametrize("mode", ["reencrypt", "originate"])
+def test_the_servers_keys_change_between_bulk(proxied, authority, tmp_path, mode, command):
+    """`k`: the server's key changes; `K`: ours toward it has to as well. Then bytes flow both ways
+    at once. (s_server leaves bytes lying that come while it changes its key.)"""
+    step = 1 << 18
+    down, up = words(step * UPDATES, "down"), words(step * UPDATES, "up")
+    certificate = authority.issue("shop.test")
+    front = {"tls": {"certificates": ["shop"]}} if mode == "reencrypt" else {}
+    with SServer(certificate, tmp_path) as app:
+        wait_for(lambda: b"ACCEPT" in app.out, "it listens")
+        _, address = proxied(
+            server("s1", app, tls=True, server_name="shop.test", ca_bundle="ours"),
+            ca_bundles=[tls.bundle("ours", authority)], frontend_keys=front,
+            certificates=[tls.entry("shop", certificate)])
+        with (tls.connect(address, tls.client_context(authority, tls.TLS13))
+              if mode == "reencrypt" else connect(address)) as client:
+            client.sendall(b"hello")
+            wait_for(lambda: b"hello" in app.out, "it listens to what it is told")
+            for number in range(UPDATES):
+                part = slice(number * step, (number + 1) * step)
+                app.say(command)  # must be the first letter of a read
+                wait_for(lambda number=number: app.key_updates(">>>") > number, "a new key")
+                app.say(down[part])
+                client.sendall(up[part])
+                assert read_exactly(client, step) == down[part]
+                wait_for(lambda part=part: up[part] in app.heard(), "all has arrived")
+        assert app.key_updates("<<<") == (UPDATES if command == b"K\n" else 0)
+
+
 @VERSIONS
 @MODES
 def test_the_client_ends_first(through, authority, mode, version, tmp_path):
@@ -133,6 +187,30 @@ def test_the_client_ends_first(through, authority, mode, version, tmp_path):
             stdin=source, capture_output=True, timeout=30 * TIME_SCALE, check=False)
     expected = hashlib.sha256(question).hexdigest().encode() + answer
     assert done.stdout == expected, (done.returncode, done.stderr, len(done.stdout))
+    wait_for(lambda: proxy.reasons() == {("client_closed", "client"): 1}, "an orderly end")
+
+
+@VERSIONS
+def test_a_plain_client_ends_first(proxied, serve_tls, authority, version):
+    """Its FIN becomes close_notify toward the server, whose bulk still comes down."""
+    question, answer = words(3 << 20, "question"), words(3 << 20, "answer")
+    heard = []
+
+    def answer_at_end(accepted, _server):
+        accepted.suppress_ragged_eofs = False  # a bare FIN would be an error
+        heard.append(read_to_end(accepted))
+        accepted.sendall(answer)
+        say_goodbye(accepted)
+
+    app = serve_tls(answer_at_end, authority.issue("shop.test"), version)
+    proxy, address = proxied(
+        server("s1", app, tls=True, server_name="shop.test", ca_bundle="ours"),
+        ca_bundles=[tls.bundle("ours", authority)])
+    with connect(address) as client:
+        client.sendall(question)
+        client.shutdown(socket.SHUT_WR)
+        assert read_to_end(client) == answer
+    assert heard == [question]
     wait_for(lambda: proxy.reasons() == {("client_closed", "client"): 1}, "an orderly end")
 
 
