@@ -11,6 +11,7 @@ from harness.clients import ending_of
 from harness.http import cookie_in, mirror, pages_of, read_message
 from harness.programs import Nginx
 from harness.sluice import server
+from harness.thread_server import silent
 from harness.waiting import wait_for
 
 GET = b"GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n"
@@ -192,6 +193,17 @@ def test_answers_of_ours_are_sealed(shop, record_client, version):
                                          ("request_invalid", "client"): 2,
                                          ("connect_failed", "server"): 1,
                                          ("no_server", "us"): 1}, "each is counted")
+
+
+@MODES
+@VERSIONS
+def test_the_answer_for_a_server_that_is_silent_is_sealed(shop, record_client, mode, version):
+    """It comes while two directions relay already, unlike those above."""
+    proxy, address, _ = shop(mode, [silent], backend_keys={"timeouts": {"response": "300ms"}})
+    client = record_client(address, version)
+    client.write(GET).send()
+    told(client, 504)
+    wait_for(lambda: proxy.reasons() == {("response_timeout", "server"): 1}, "it is counted")
 
 
 def test_an_end_in_place_of_a_head(shop, record_client):

@@ -7,7 +7,7 @@ import pytest
 
 from harness.clients import connect, ending_of, round_trip
 from harness.sluice import server
-from harness.thread_server import echo, read_exactly, reset
+from harness.thread_server import echo, read_exactly, reset, silent
 from harness.waiting import holds_for, wait_for
 
 CLOSED, FULL, TIMEOUT = ("client_closed", "client"), ("queue_full", "us"), ("queue_timeout", "us")
@@ -50,11 +50,6 @@ def entered(address):
 
 def queue_of(proxy):
     return proxy.admin.rows("backends")[0]["queue"]
-
-
-def silent(accepted, _server):
-    while accepted.recv(1 << 16):
-        pass
 
 
 def limited(one, most, name="s1", **keys):

@@ -112,6 +112,11 @@ def echo(accepted, _server):
         accepted.sendall(data)
 
 
+def silent(accepted, _server):
+    while accepted.recv(1 << 16):
+        pass
+
+
 def name_of(name):
     """A handler that says who it is and closes."""
     def handler(accepted, _server):
