@@ -157,6 +157,16 @@ suite_kernel() {
     "$build_root/release" "$results/kernel.xml"
 }
 
+# suite_qemu: the same tests as suite kernel in a newer kernel with several CPUs, which is emulated.
+suite_qemu() {
+  ensure_packages qemu
+  count_step "programs" build release src/daemon/sluice tools/lbstat/lbstat \
+    tests/unit/proxy/secure_test || return 1
+  count_step "kernel" "$tree/tests/kernel/get_kernel" || return 1
+  SLUICE_KERNEL_SECONDS=3600 count_xml "kernel 6.12" "$results/qemu.xml" \
+    "$tree/tests/kernel/run" --qemu "$build_root/release" "$results/qemu.xml"
+}
+
 suite_clang_tidy() {
   configure clang >/dev/null || return 1
   count_step "clang-tidy" "$python" "$tree/tools/run_clang_tidy.py" "$build_root/clang"
