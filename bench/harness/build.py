@@ -28,6 +28,14 @@ def _sluice_target(folder):
     return None
 
 
+def program(folder):
+    """Path of the proxy that was built in the folder, which is not touched."""
+    found = _sluice_target(folder)
+    if found is None or not os.access(os.path.join(folder, found), os.X_OK):
+        raise BuildError(f"there is no proxy in {folder}")
+    return os.path.join(folder, found)
+
+
 def ensure(folder, with_sluice):
     """Builds in `folder` (created where it is missing, as a release) what is out of date; gives
     the path of the built proxy, or None."""

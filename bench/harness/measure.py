@@ -64,7 +64,7 @@ def _difference(before, after):
 
 
 @contextlib.contextmanager
-def _stage(scenario, subject, bench):
+def stage(scenario, subject, bench):
     """Backend, proxy (None when direct) and load, started in that order and ended in reverse."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sluice-bench-"))
@@ -101,7 +101,7 @@ def measure(scenario, subject, bench):
 
 
 def _measure_cpu(scenario, subject, bench):
-    with _stage(scenario, subject, bench) as (backend, proxy, load, _):
+    with stage(scenario, subject, bench) as (backend, proxy, load, _):
         load.run(bench.warmup)
         load_pids = [backend.pid, load.pid]
         if proxy:
@@ -172,7 +172,7 @@ def _measure_memory(scenario, subject, bench):
     is used once more, which proves that all of them were there. What the kernel holds is known for
     the whole machine only: the sockets of all ends, and whatever else happened meanwhile."""
     kernel_before = proc.kernel_slab_bytes()
-    with _stage(scenario, subject, bench) as (_, proxy, load, empty):
+    with stage(scenario, subject, bench) as (_, proxy, load, empty):
         if proxy is None:
             return {}
         proxy.settle()

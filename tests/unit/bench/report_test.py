@@ -23,7 +23,7 @@ def result_with(names):
         "bulk-1": {"what": "", "measure": "cpu", "unit": "GB", "target": 0.5, "connections": 1,
                    "latency": True,
                    "rounds": cpu_rounds(*[{name: value[name] for name in names}] * 3)},
-        "idle-3000": {"what": "", "measure": "memory", "unit": "GB", "target": 2048,
+        "idle-5000": {"what": "", "measure": "memory", "unit": "GB", "target": 2048,
                       "connections": 3000, "latency": False, "rounds": memory},
     }
     peers = [name for name in names if name != "sluice"]
@@ -40,9 +40,9 @@ class ScenarioTest(unittest.TestCase):
     def test_every_file_is_valid_and_issue_names_are_there(self):
         known = scenario.load_all()
         wanted = {"bulk-1", "bulk-16", "upload-1", "upload-16", "echo-64-500", "echo-8k-50",
-                  "echo-64-1", "short", "idle-3000", "tls-bulk-1", "tls-bulk-16", "tls-upload-1",
+                  "echo-64-1", "short", "idle-5000", "tls-bulk-1", "tls-bulk-16", "tls-upload-1",
                   "tls-handshakes", "tls-resumed", "tls-keepalive", "reencrypt-bulk-1",
-                  "reencrypt-keepalive", "tls-idle-3000"}
+                  "reencrypt-keepalive", "tls-idle-5000"}
         self.assertLessEqual(wanted, set(known))
 
     def test_misspelt_key_is_refused(self):
@@ -127,7 +127,7 @@ class ReportTest(unittest.TestCase):
         short = result_with(["sluice", "nginx"])["summary"]
         self.assertEqual(short["bulk-1"]["verdict"], "met")
         self.assertEqual(short["bulk-1"]["judged"]["median"], 0.4)
-        self.assertEqual(short["idle-3000"]["judged"]["median"], 400)
+        self.assertEqual(short["idle-5000"]["judged"]["median"], 400)
 
     def test_plots_are_drawn_or_left_out_together(self):
         with support.folder() as folder:
