@@ -1,16 +1,17 @@
 #!/usr/bin/python3
-"""Every bad configuration file has its exact diagnostics, in under a second and under 100 MB.
+"""Every bad configuration file has its exact diagnostics, under 100 MB and without blowing up.
 
 bad/NAME.yaml and good/NAME.yaml are checked with `sluice --check`; NAME.expected beside each is what
 must be on stderr, word for word. Files that are too large or too odd to be stored are made here.
 
 SLUICE_BIN         the program; default: build/release of this tree
-SLUICE_TIME_SCALE  factor on the time limits (sanitizers are slow)
+SLUICE_TIME_SCALE  factor on the deadline (sanitizers are slow)
 SLUICE_SANITIZED   not empty: a sanitizer's build, whose memory says nothing
 SLUICE_GOLDEN_WRITE=1 writes the expectations anew; read the difference before you commit it
 """
 
 import dataclasses
+import functools
 import os
 import pathlib
 import socket
@@ -31,7 +32,7 @@ BAD = sorted((HERE / "bad").glob("*.yaml"))
 GOOD = sorted((HERE / "good").glob("*.yaml"))
 
 MEMORY_LIMIT = 100 * 1000 * 1000
-TIME_LIMIT = 1.0
+SLOWEST = 10  # times what a plain file costs
 DEADLINE = 60 * TIME_SCALE
 
 
@@ -59,6 +60,21 @@ def check(path, cwd):
                        usage.ru_utime + usage.ru_stime)
 
 
+@functools.cache
+def plain_seconds():
+    """What a plain file of 10,000 servers costs here: the measure for all others, since a second
+    is much to one machine and little to another."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(pathlib.Path(folder), HEAD + server_lines(10_000))
+        return min(check(path, folder).seconds for _ in range(2))
+
+
+def assert_quick(outcome):
+    """A text that costs a parser more than its size (the largest are four times the plain file) is
+    far beyond this."""
+    assert outcome.seconds < SLOWEST * plain_seconds()
+
+
 def assert_expected(path, status):
     outcome = check(path.name, path.parent)
     expected = path.with_suffix(".expected")
@@ -66,17 +82,17 @@ def assert_expected(path, status):
         expected.write_text(outcome.errors, encoding="utf-8")
     assert outcome.errors == expected.read_text(encoding="utf-8")
     assert outcome.status == status
-    assert outcome.seconds < TIME_LIMIT * TIME_SCALE
+    assert_quick(outcome)
 
 
-def assert_refused(path, *lines, time_limit=TIME_LIMIT):
+def assert_refused(path, *lines):
     """Exactly these diagnostics, without the file's name, and the summary."""
     outcome = check(path, HERE)
     assert outcome.errors.splitlines()[:-1] == [f"{path}:{line}" for line in lines]
     count = f"{len(lines)} error{'s' if len(lines) != 1 else ''}"
     assert outcome.errors.splitlines()[-1] == f"{path}: {count}"
     assert outcome.status == 1
-    assert outcome.seconds < time_limit * TIME_SCALE
+    assert_quick(outcome)
 
 
 def write(directory, text, name="big.yaml"):
@@ -194,7 +210,7 @@ def test_unclosed_brackets(tmp_path):
     outcome = check(write(tmp_path, "[" * 290_000), tmp_path)
     assert outcome.status == 1
     assert "nested too deeply" in outcome.errors
-    assert outcome.seconds < TIME_LIMIT * TIME_SCALE
+    assert_quick(outcome)
 
 
 def test_deep_dashes(tmp_path):
@@ -217,7 +233,7 @@ def test_alias_bomb(tmp_path):
     assert outcome.status == 1
     assert ": error: f[4]: the aliases (`*name`) of this file expand to more than 600000" in (
         outcome.errors)
-    assert outcome.seconds < TIME_LIMIT * TIME_SCALE
+    assert_quick(outcome)
 
 
 @pytest.mark.parametrize("text", [
@@ -241,7 +257,7 @@ def test_odd_and_large(tmp_path, text):
     outcome = check(write(tmp_path, text), tmp_path)
     assert outcome.status == 1
     assert ": error: " in outcome.errors
-    assert outcome.seconds < TIME_LIMIT * TIME_SCALE
+    assert_quick(outcome)
 
 
 def server_lines(count):
@@ -254,10 +270,11 @@ HEAD = ("frontends:\n  - {name: web, listen: 127.0.0.1:8080, backend: shop}\n"
 
 
 def test_10000_servers(tmp_path):
+    fewer = check(write(tmp_path, HEAD + server_lines(1_000)), tmp_path)
     outcome = check(write(tmp_path, HEAD + server_lines(10_000)), tmp_path)
     assert outcome.status == 0
     assert "10000 servers" in outcome.errors
-    assert outcome.seconds < 0.3 * TIME_SCALE
+    assert outcome.seconds < 30 * fewer.seconds, "ten times the servers"
 
 
 def test_every_error_of_9999_servers(tmp_path):
@@ -268,7 +285,7 @@ def test_every_error_of_9999_servers(tmp_path):
     assert len(lines) == 10_000
     assert lines[9_998].endswith(
         ":40000:9: error: backends[0].servers[9998].prot: unknown key; did you mean `port`?")
-    assert outcome.seconds < TIME_LIMIT * TIME_SCALE
+    assert_quick(outcome)
 
 
 def test_10000_dangling_references(tmp_path):
@@ -278,4 +295,4 @@ def test_10000_dangling_references(tmp_path):
     outcome = check(write(tmp_path, f"frontends:\n{frontends}backends:\n{backends}"), tmp_path)
     assert outcome.status == 1
     assert "there is no backend `back9999x`" in outcome.errors
-    assert outcome.seconds < TIME_LIMIT * TIME_SCALE
+    assert_quick(outcome)
