@@ -21,6 +21,7 @@ from harness.udp import UdpServer  # noqa: E402
 def pytest_configure(config):
     config.addinivalue_line("markers", "smoke: quick, needs only Python; also run on Linux 6.1")
     config.addinivalue_line("markers", "heavy: much data or many connections")
+    config.addinivalue_line("markers", "alone: real time; runs while no other test does")
     config.addinivalue_line("markers", "long: too long for every run; suite long runs it")
     for program in (settings.SLUICE, settings.LBSTAT):
         if not os.access(program, os.X_OK):

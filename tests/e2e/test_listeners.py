@@ -233,9 +233,14 @@ def test_an_inherited_socket(start_sluice, serve):
     address, other, one = free_address(), free_address(), serve(echo)
     proxy = start_sluice(config_of("fd:3", one) | {"workers": 2}, launcher=passed_on(address))
     assert proxy.frontend("front")["listen"] == [f"fd:3 ({text(address)})"]
-    clients = [connect(address) for _ in range(40)]
-    assert all(round_trip(client) for client in clients)
-    assert min(row["sessions"] for row in proxy.status()["workers"]) >= 10
+    clients = []
+
+    def serves_on_every_worker():
+        clients.append(connect(address))
+        assert round_trip(clients[-1])
+        return min(row["sessions"] for row in proxy.status()["workers"]) >= 10
+
+    wait_for(serves_on_every_worker, "every worker serves")
     proxy.reload(config_of(text(other), one))
     assert all(round_trip(client) for client in clients)
     with connect(address) as waiting:  # in the queue of the socket, which nobody has closed

@@ -178,6 +178,7 @@ def test_too_many_key_updates_end_it(offload, serve, authority):
                 break
             client.say("K\n")
             wait_for(lambda: proxy.reasons() or client.heard.count(b"KEYUPDATE") > number, "heard")
+        wait_for(proxy.reasons, "it is cut")
     assert set(proxy.reasons()) == {("client_reset", "client")}
 
 

@@ -42,6 +42,7 @@ def variants(config, sink):
     return result
 
 
+@pytest.mark.alone
 @pytest.mark.heavy
 def test_reloads_lose_and_move_nothing(proxied_udp):
     """1,000 flows of 50 datagrams a second each (fewer where the volume is small, so that a busy

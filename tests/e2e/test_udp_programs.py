@@ -10,6 +10,7 @@ from harness.addresses import free_address, text
 from harness.programs import Dnsmasq, Iperf, Sipp
 from harness.settings import volume
 from harness.sluice import backend, frontend, server
+from harness.waiting import wait_for
 
 
 @pytest.fixture
@@ -50,6 +51,7 @@ def test_health_check_asks_a_dns_server(proxied_udp, queries):
         assert proxy.server("s1")["total"] == 0
 
 
+@pytest.mark.alone
 def test_sipp(proxied_udp):
     """Calls of SIPp's own scenario: INVITE, 180, 200, ACK, BYE, 200."""
     calls = volume(200)
@@ -69,6 +71,7 @@ def iperf():
         yield program
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("options", [[], ["--reverse"], ["--parallel", "4"],
                                      ["--length", "9000"]], ids=lambda options: " ".join(options))
 def test_iperf(options, iperf, start_sluice):
@@ -78,10 +81,15 @@ def test_iperf(options, iperf, start_sluice):
         "frontends": [frontend("control", address, "iperf"),
                       frontend("data", address, "iperf", protocol="udp")],
         "backends": [backend("iperf", [server("iperf", iperf)], health_check={"type": "none"})]})
-    done = process.run("iperf3", "--udp", "--client", address[0], "--port", address[1],
-                       "--bitrate", "50M", "--length", "1400", "--time", "1", "--json", *options)
-    report = json.loads(done.stdout)
-    assert "error" not in report, report["error"]
-    total = report["end"]["sum"]
-    assert total["packets"] > 100
-    assert total["lost_packets"] == 0
+
+    def lost():
+        done = process.run("iperf3", "--udp", "--client", address[0], "--port", address[1],
+                           "--bitrate", "50M", "--length", "1400", "--time", "1", "--json",
+                           *options)
+        report = json.loads(done.stdout)
+        assert "error" not in report, report["error"]
+        assert report["end"]["sum"]["packets"] > 100
+        return report["end"]["sum"]["lost_packets"]
+
+    # A machine that is busy with something else has not always the time to empty a socket.
+    wait_for(lambda: lost() == 0, "a second without loss", 30)
