@@ -63,19 +63,28 @@ run_unit() {
     fixed_addresses meson test -C "$directory" --no-rebuild --print-errorlogs --timeout-multiplier 4
 }
 
-# run_e2e PRESET SCALE VOLUME [PYTEST ARGUMENT...]: the end-to-end tests with one build's programs.
+# run_e2e PRESET SCALE VOLUME MARKS: the end-to-end tests of these marks with one build's programs.
+# They wait more than they work, so two for each CPU run at once; those that keep to real time
+# (datagrams that nobody sends again) run one by one afterwards.
 run_e2e() {
-  local preset=$1 scale=$2 size=$3 directory="$build_root/$1" sanitized=; shift 3
-  case $preset in asan | tsan) sanitized=$preset ;; esac
+  local preset=$1
   if ! has_io_uring; then
     cannot "$preset e2e" "io_uring is refused here; suite kernel runs the smoke tests"
     return 0
   fi
-  count_xml "$preset e2e" "$results/$preset-e2e.xml" fixed_addresses env \
+  run_marked "e2e" "$@" "not alone" --numprocesses "$((2 * $(nproc)))" --dist load
+  run_marked "e2e, one by one" "$@" "alone"
+}
+
+# run_marked NAME PRESET SCALE VOLUME MARKS MARKS [PYTEST ARGUMENT...]: one pass over them.
+run_marked() {
+  local name="$2 $1" preset=$2 scale=$3 size=$4 marks="($5) and ($6)" sanitized=; shift 6
+  local directory="$build_root/$preset" xml="$results/${name//[^a-z0-9.]/-}.xml"
+  case $preset in asan | tsan) sanitized=$preset ;; esac
+  count_xml "$name" "$xml" fixed_addresses env \
     SLUICE_BIN="$directory/src/daemon/sluice" LBSTAT_BIN="$directory/tools/lbstat/lbstat" \
     SLUICE_TIME_SCALE="$scale" SLUICE_VOLUME="$size" SLUICE_SANITIZED="$sanitized" \
-    "$python" -m pytest -q --junitxml="$results/$preset-e2e.xml" \
-    "$tree/tests/e2e" -m "not long" "$@"
+    "$python" -m pytest -q --junitxml="$xml" "$tree/tests/e2e" -m "$marks" "$@"
 }
 
 code_files() {
@@ -95,7 +104,7 @@ suite_tidy() {
 suite_release() {
   count_step "release build" build release || return 1
   run_unit release
-  run_e2e release 1 1
+  run_e2e release 1 1 "not long"
 }
 
 # The golden files by themselves; `meson test` runs them with every build as one test.
@@ -103,19 +112,19 @@ suite_golden() {
   count_step "release build" build release || return 1
   count_xml "golden" "$results/golden.xml" env \
     SLUICE_BIN="$build_root/release/src/daemon/sluice" "$python" -m pytest -q \
-    -p no:cacheprovider --junitxml="$results/golden.xml" "$tree/tests/golden"
+    --numprocesses "$(nproc)" -p no:cacheprovider --junitxml="$results/golden.xml" "$tree/tests/golden"
 }
 
 suite_asan() {
   count_step "asan build" build asan || return 1
   run_unit asan
-  run_e2e asan 4 0.25
+  run_e2e asan 4 0.25 "not long"
 }
 
 suite_tsan() {
   count_step "tsan build" build tsan || return 1
   run_unit tsan
-  run_e2e tsan 5 0.15
+  run_e2e tsan 5 0.15 "not long"
 }
 
 # The fuzz targets, which only clang can build; that clang accepts the rest is what suite clang-tidy
@@ -180,8 +189,8 @@ suite_bench() {
 # static analyzer.
 suite_long() {
   count_step "release build" build release || return 1
-  run_e2e release 1 5 -m "heavy or long"
-  count_step "asan build" build asan && run_e2e asan 4 2 -m heavy
+  run_e2e release 1 5 "heavy or long"
+  count_step "asan build" build asan && run_e2e asan 4 2 heavy
   build_fuzzers && run_fuzzers 300
   count_step "clang-tidy with the static analyzer" \
     "$python" "$tree/tools/run_clang_tidy.py" "$build_root/clang" --analyze
