@@ -112,7 +112,8 @@ suite_golden() {
   count_step "release build" build release || return 1
   count_xml "golden" "$results/golden.xml" env \
     SLUICE_BIN="$build_root/release/src/daemon/sluice" "$python" -m pytest -q \
-    --numprocesses "$(nproc)" -p no:cacheprovider --junitxml="$results/golden.xml" "$tree/tests/golden"
+    --numprocesses "$(nproc)" -p no:cacheprovider --junitxml="$results/golden.xml" \
+    "$tree/tests/golden"
 }
 
 suite_asan() {
