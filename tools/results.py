@@ -5,7 +5,8 @@
 
 prints each failure and each test that did not run with its reason to stderr, and `PASSED FAILED` to
 stdout. To meson a gtest program is one test; with FOLDER, where each of them left its own report
-(GTEST_OUTPUT=xml:FOLDER/), the tests in it count instead.
+(GTEST_OUTPUT=xml:FOLDER/), the tests in it count instead. A report there of which no FILE knows the
+program counts as well.
 """
 
 import sys
@@ -32,17 +33,15 @@ def first_line(element):
     return text.splitlines()[0] if text else ""
 
 
-def report_of(case, gtest):
+def report_of(case, reports):
     """The path of the gtest report of meson's test `case`, if there is one."""
     name = case.get("name", "").split(" / ")[-1].replace(" ", "_")
-    for candidate in (f"{name}.xml", f"{name}_test.xml"):
-        if gtest and (Path(gtest) / candidate).exists():
-            return Path(gtest) / candidate
-    return None
+    return next((path for path in reports if path.stem in (name, f"{name}_test")), None)
 
 
-def count(path, gtest=None):
-    """(passed, failed) of one file; a file that cannot be read is one failure."""
+def count(path, reports=(), used=None):
+    """(passed, failed) of one file; a file that cannot be read is one failure. Puts the reports
+    that stood for a program of the file into `used`."""
     try:
         cases = list(ElementTree.parse(path).iter("testcase"))
     except (OSError, ElementTree.ParseError) as error:
@@ -51,8 +50,9 @@ def count(path, gtest=None):
     passed = failed = 0
     for case in cases:
         kind, reason = outcome(case)
-        report = report_of(case, gtest)
+        report = report_of(case, reports)
         if report:
+            used.add(report)
             good, bad = count(report)
             passed, failed = passed + good, failed + bad
             if kind != "failed" or bad:
@@ -68,10 +68,11 @@ def count(path, gtest=None):
 
 
 def main(arguments):
-    gtest = None
+    reports, used = [], set()
     if arguments[:1] == ["--gtest"]:
-        gtest, arguments = arguments[1], arguments[2:]
-    counts = [count(path, gtest) for path in arguments]
+        reports, arguments = sorted(Path(arguments[1]).glob("*.xml")), arguments[2:]
+    counts = [count(path, reports, used) for path in arguments]
+    counts += [count(path) for path in reports if path not in used]
     print(sum(passed for passed, _ in counts), sum(failed for _, failed in counts))
 
 

@@ -39,11 +39,21 @@ GOOD = '<testsuites><testcase name="x"/><testcase name="y"/></testsuites>'
 
 
 def test_gtest_reports_count_instead_of_their_program(tmp_path):
-    (tmp_path / "meson.xml").write_text(MESON)
-    (tmp_path / "a_b_test.xml").write_text(GOOD)
-    assert run("--gtest", tmp_path, tmp_path / "meson.xml").stdout == "3 1\n"
-    (tmp_path / "crash_test.xml").write_text(GOOD)  # it wrote a report, then died
-    assert run("--gtest", tmp_path, tmp_path / "meson.xml").stdout == "5 1\n"
+    path, gtest = tmp_path / "meson.xml", tmp_path / "gtest"
+    path.write_text(MESON)
+    gtest.mkdir()
+    (gtest / "a_b_test.xml").write_text(GOOD)
+    assert run("--gtest", gtest, path).stdout == "3 1\n"
+    (gtest / "crash_test.xml").write_text(GOOD)  # it wrote a report, then died
+    assert run("--gtest", gtest, path).stdout == "5 1\n"
+
+
+def test_a_gtest_report_of_an_unknown_program_counts_too(tmp_path):
+    path, gtest = tmp_path / "e2e.xml", tmp_path / "gtest"
+    path.write_text(GOOD)
+    gtest.mkdir()
+    (gtest / "unit.xml").write_text(XML)
+    assert run("--gtest", gtest, path).stdout == "3 2\n"
 
 
 def test_a_missing_or_cut_file_is_a_failure(tmp_path):
