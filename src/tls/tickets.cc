@@ -2,12 +2,13 @@
 
 #include <openssl/core_names.h>
 #include <openssl/params.h>
-#include <openssl/rand.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+
+#include "tls/random_pool.h"
 
 namespace sluice::tls {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 using Cipher = std::unique_ptr<EVP_CIPHER, Release<EVP_CIPHER_free>>;
 
 constexpr std::size_t kNameBytes = 16;
-constexpr int kIvBytes = 16;
+constexpr std::size_t kIvBytes = 16;
 
 // What OpenSSL makes of the answer (SSL_CTX_set_tlsext_ticket_key_evp_cb(3)).
 constexpr int kFailed = -1;
@@ -48,7 +49,7 @@ bool set_mac_key(EVP_MAC_CTX* mac, const TicketKey& key) noexcept {
 
 int seal(const TicketKey& key, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
          EVP_MAC_CTX* mac) noexcept {
-  if (RAND_bytes(iv, kIvBytes) != 1) return kFailed;
+  if (!RandomPool::of_thread().draw(std::span(iv, kIvBytes))) return kFailed;
   std::copy(key.name.begin(), key.name.end(), name);
   const bool is_ready =
       EVP_EncryptInit_ex2(cipher, ticket_cipher(), key.cipher.data(), iv, nullptr) == 1 &&
@@ -110,10 +111,16 @@ bool read_mark(SSL_SESSION* session, Mark& mark) noexcept {
 bool ensure_mark(SSL_SESSION* session, Mark& mark) noexcept {
   if (read_mark(session, mark)) return true;
   mark.made_at = wall_seconds();
-  std::array<unsigned char, sizeof mark.number> random{};
-  if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1) return false;
+  std::array<std::uint8_t, sizeof mark.number> random{};
+  if (!RandomPool::of_thread().draw(random)) return false;
   std::memcpy(&mark.number, random.data(), random.size());
   return SSL_SESSION_set1_ticket_appdata(session, &mark, sizeof mark) == 1;
+}
+
+/// A name for a session of TLS 1.2 in the context's memory. Sessions of 1.3 get one as well, which
+/// is not sent.
+int on_id_wanted(SSL* /*ssl*/, unsigned char* id, unsigned* size) noexcept {
+  return RandomPool::of_thread().draw(std::span(id, *size)) ? 1 : 0;
 }
 
 int on_ticket_made(SSL* ssl, void* /*unused*/) noexcept {
@@ -142,6 +149,7 @@ void use_tickets(SSL_CTX& context, TicketKeys& keys) noexcept {
   SSL_CTX_set_ex_data(&context, index_of_keys(), &keys);
   SSL_CTX_set_tlsext_ticket_key_evp_cb(&context, &on_ticket_key);
   SSL_CTX_set_session_ticket_cb(&context, &on_ticket_made, &on_ticket_opened, nullptr);
+  SSL_CTX_set_generate_session_id(&context, &on_id_wanted);
   SSL_CTX_set_timeout(&context, std::chrono::seconds(TicketKeys::kPeriod).count());
 }
 
