@@ -121,6 +121,7 @@ class SecureRelay final : public Direction {
   Go fill_pipe() noexcept;
   [[nodiscard]] bool is_pipe_fit() const noexcept;
   Go on_nothing_spliced(std::int64_t got, int error) noexcept;
+  void lose_source(int error) noexcept;
   Go drain_pipe() noexcept;
   Go read_from_kernel() noexcept;
   Go take_read(const SecureLeg::ReadResult& result) noexcept;
@@ -189,6 +190,7 @@ class SecureRelay final : public Direction {
   bool is_advancing_ = false;
   bool is_moving_ = false;        ///< goes into the kernel at the end of the record that is begun
   bool must_read_ = false;        ///< splice(2) gave nothing: reading says why
+  bool is_record_due_ = false;    ///< splice(2) has met one that is no data, or none at all
   bool is_refused_ = false;       ///< the kernel did not take a key: it is not asked again
   bool is_pipe_short_ = false;    ///< no pipe was to be had in this turn
   std::uint32_t piped_ = 0;       ///< bytes in `pipe_`

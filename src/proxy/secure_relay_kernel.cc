@@ -133,12 +133,18 @@ SecureRelay::Go SecureRelay::on_nothing_spliced(std::int64_t got, int error) noe
     }
   } else if (got == 0 || error == EINVAL) {
     must_read_ = true;
+    is_record_due_ = got < 0;
     if (got == 0 && !legs_.source->allow_empty_record()) refuse_source();
   } else {
-    context_.refusals.add(error == EBADMSG ? 1 : 0);
-    fail_source();
+    lose_source(error);
   }
   return Go::kOn;
+}
+
+/// The kernel has given the socket up when a record is bad: no alert can be sent.
+void SecureRelay::lose_source(int error) noexcept {
+  context_.refusals.add(is_loss(error) && error != EBADMSG ? 0 : 1);
+  fail_source();
 }
 
 SecureRelay::Go SecureRelay::drain_pipe() noexcept {
@@ -198,6 +204,7 @@ SecureRelay::Go SecureRelay::read_from_kernel() noexcept {
 }
 
 SecureRelay::Go SecureRelay::take_read(const SecureLeg::ReadResult& result) noexcept {
+  const bool is_record_due = std::exchange(is_record_due_, false);
   switch (result.what) {
     case SecureLeg::Read::kData:
       in_->end += result.plaintext;
@@ -210,7 +217,13 @@ SecureRelay::Go SecureRelay::take_read(const SecureLeg::ReadResult& result) noex
       }
       break;
     case SecureLeg::Read::kDry:
-      on_dry();
+      // EINVAL, and then no record: its header was none, which the kernel says once. It reads no
+      // further and stays silent.
+      if (is_record_due) {
+        lose_source(EBADMSG);
+      } else {
+        on_dry();
+      }
       break;
     case SecureLeg::Read::kEnded:
       state_.source_ended = true;
@@ -222,9 +235,7 @@ SecureRelay::Go SecureRelay::take_read(const SecureLeg::ReadResult& result) noex
       refuse_source();
       break;
     case SecureLeg::Read::kLost:
-      // The kernel has given the socket up when a record is bad: no alert can be sent.
-      context_.refusals.add(is_loss(result.error) && result.error != EBADMSG ? 0 : 1);
-      fail_source();
+      lose_source(result.error);
       break;
   }
   return Go::kOn;

@@ -334,6 +334,25 @@ TEST_F(SecureRelayInKernel, AForgedRecordEndsTheSession) {
   EXPECT_EQ(value(loop, &SecureContext::refusals), 1U);
 }
 
+/// splice(2) fails with EINVAL, as at a control record, and is silent afterwards; or with EMSGSIZE.
+TEST_F(SecureRelayInKernel, AHeaderThatIsNoneEndsTheSession) {
+  const Bytes no_version =
+      tls::test::to_bytes(std::string("\x17\x09\x09\0\x20", 5) + std::string(32, 'x'));
+  const Bytes too_long =
+      tls::test::to_bytes(std::string("\x17\x03\x03\xff\xff", 5) + std::string(1000, 'x'));
+  for (const Bytes& bytes : {no_version, too_long}) {
+    SecureLoop loop(kAlways);
+    SecureSession session(loop, {}, kPlain);
+    splice_up(session);
+    ASSERT_TRUE(session.client.say_raw(bytes));
+    EXPECT_EQ(session.server.wait_for_end(), End::kReset);
+    EXPECT_TRUE(session.server.rest().empty());
+    ASSERT_TRUE(session.wait_for_ending());
+    EXPECT_EQ(session.ending()->side, Side::kClient);
+    EXPECT_EQ(value(loop, &SecureContext::refusals), 1U);
+  }
+}
+
 TEST_F(SecureRelayInKernel, TicketsOfTheServerMidStreamArePassedOver) {
   SecureLoop loop(kAlways);
   SecureSession session(loop, kPlain, {});  // our client leg is plain, OpenSSL serves
