@@ -4,6 +4,7 @@
 #include <new>
 
 #include "base/assert.h"
+#include "tls/key_limit.h"
 
 namespace sluice::proxy {
 
@@ -150,8 +151,7 @@ std::int64_t SecureLeg::seal(tls::Aead& aead, std::span<const std::byte> bytes,
   std::size_t done = 0;
   while (done < bytes.size()) {
     const std::size_t part = std::min<std::size_t>(bytes.size() - done, max_fragment_);
-    const bool needs_new_key = keys_.transmit.version == tls::Version::kTls13 &&
-                               keys_.transmit.sequence >= tls::kMaxRecordsPerKey;
+    const bool needs_new_key = tls::is_used_up(keys_.transmit);
     if (out.room().size() < part + (needs_new_key ? 3 : 1) * tls::kMaxSealOverhead) break;
     if (needs_new_key && !update_key(aead, out)) return -1;
     if (!add_record(aead, RecordType::kApplicationData, bytes.subspan(done, part), out)) return -1;

@@ -3,6 +3,7 @@
 
 #include "proxy/secure_leg.h"
 #include "proxy/socket_errors.h"
+#include "tls/key_limit.h"
 
 namespace sluice::proxy {
 
@@ -91,13 +92,19 @@ int SecureLeg::send_end() noexcept {
   return 0;
 }
 
-/// The kernel closes a record early where its pages are small ones: so many at the most.
+/// The kernel closes a record early where its pages are small ones: so many at the most. It is
+/// asked for the true number only where that would be too many.
 void SecureLeg::note_sent(std::uint32_t bytes) noexcept {
   constexpr std::uint32_t kSmallRecord = 4096;
   keys_.transmit.sequence += bytes / kSmallRecord + 1;
-  const bool is_used_up = keys_.transmit.version == tls::Version::kTls13 &&
-                          keys_.transmit.sequence >= tls::kMaxRecordsPerKey;
-  if (is_used_up && can_rekey_) is_answer_due_ = true;
+  if (!tls::is_used_up(keys_.transmit)) return;
+  if (const auto number = tls::next_record(fd_, keys_.transmit)) keys_.transmit.sequence = *number;
+  if (!tls::is_used_up(keys_.transmit)) return;
+  if (can_rekey_) {
+    is_answer_due_ = true;
+  } else {
+    strand();
+  }
 }
 
 void SecureLeg::strand() noexcept {

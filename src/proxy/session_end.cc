@@ -114,7 +114,7 @@ void Session::count_tls() noexcept {
   secure.gears.count(downstream_->user_reason());
   if (upstream_->state().is_given_up || downstream_->state().is_given_up) {
     secure.stranded.add(1);
-    findings_->problem = "this kernel cannot follow a KeyUpdate";
+    findings_->problem = "this kernel cannot replace a TLS key";
   }
 }
 

@@ -60,17 +60,28 @@ struct Speaks {
   bool tls = true;
   tls::Version version = tls::Version::kTls13;
   tls::Cipher cipher = tls::Cipher::kAes128Gcm;
+  /// Records that our key is taken to have protected before; the far end cannot read any then.
+  std::uint64_t records_before = 0;
+  std::uint16_t max_fragment = wire::kMaxPlaintext;  ///< of our records, as agreed on
 };
-inline constexpr Speaks kPlain{false, {}, {}};
+inline constexpr Speaks kPlain{.tls = false};
 
 /// A far end of the session on a socket: a person's view of the connection.
 class FarEnd {
  public:
-  FarEnd(int fd, Speaks speaks, tls::Role ours) : fd_(fd) {
+  FarEnd(int fd, Speaks speaks, tls::Role ours) : fd_(fd), speaks_(speaks) {
     if (speaks.tls) pair_.emplace(speaks.version, speaks.cipher, ours);
   }
 
   [[nodiscard]] tls::test::SslPair* pair() { return pair_ ? &*pair_ : nullptr; }
+  /// Our end of it; null where it is plain.
+  [[nodiscard]] std::unique_ptr<SecureLeg> make_leg() {
+    if (!pair_) return nullptr;
+    tls::SessionSecrets secrets = pair_->secrets();
+    secrets.transmit.sequence += speaks_.records_before;
+    secrets.max_fragment = speaks_.max_fragment;
+    return SecureLeg::make(secrets);
+  }
   /// What it says beside data right after the handshake.
   [[nodiscard]] Bytes greeting() { return pair_ ? pair_->take_output() : Bytes{}; }
 
@@ -143,6 +154,7 @@ class FarEnd {
   }
 
   int fd_;
+  Speaks speaks_;
   std::optional<tls::test::SslPair> pair_;
   Bytes read_;
   bool is_over_ = false;
@@ -200,8 +212,8 @@ class SecureSession final : private RelayHost {
  private:
   void begin(const Bytes& prefix) {
     SecureContext& context = loop_.parts().secure;
-    if (client.pair() != nullptr) client_leg_ = SecureLeg::make(client.pair()->secrets());
-    if (server.pair() != nullptr) server_leg_ = SecureLeg::make(server.pair()->secrets());
+    client_leg_ = client.make_leg();
+    server_leg_ = server.make_leg();
     const int client_fd = client_sockets.near.get();
     const int server_fd = server_sockets.near.get();
     RelayHost& host = *this;

@@ -11,6 +11,7 @@
 
 #include "proxy/secure_relay.h"
 #include "secure_bench.h"
+#include "tls/key_limit.h"
 
 namespace sluice::proxy {
 namespace {
@@ -45,6 +46,7 @@ class ClientRecords {
   explicit ClientRecords(FarEnd& client) : aead_(value_or_throw(tls::Aead::create())) {
     tls::SessionSecrets secrets = client.pair()->secrets();
     std::swap(secrets.transmit, secrets.receive);
+    secrets.role = tls::Role::kClient;
     EXPECT_TRUE(tls::derive_keys(secrets, keys_));
   }
   ClientRecords& add(std::string_view text,
@@ -174,6 +176,16 @@ TEST_F(SecureRelayInKernel, ACipherThatTheKernelLacksStaysInUserSpace) {
 }
 
 // --- Splicing ---
+
+/// The kernel knows no limit but 16 KiB before Linux 6.19. What comes in is not concerned.
+TEST_F(SecureRelayInKernel, AShorterFragmentKeepsWhatWeSendInUserSpace) {
+  SecureLoop loop(kAlways);
+  SecureSession session(loop, {.max_fragment = 512}, kPlain);
+  expect_carried(session.server, session.client, pattern(300'000));
+  EXPECT_EQ(reason_down(session), UserReason::kFragment);
+  expect_carried(session.client, session.server, pattern(300'000));
+  EXPECT_EQ(reason_up(session), UserReason::kNone);
+}
 
 TEST_F(SecureRelayInKernel, SplicedBulkDoesNotComeToUserSpace) {
   SecureLoop loop(kBulk);
@@ -353,6 +365,16 @@ TEST_F(SecureRelayInKernel, AHeaderThatIsNoneEndsTheSession) {
   }
 }
 
+TEST_F(SecureRelayInKernel, RenegotiationMidStreamIsDeclinedAndTheSessionLives) {
+  SecureLoop loop(kAlways);
+  SecureSession session(loop, {.version = tls::Version::kTls12}, kPlain);
+  ClientRecords records(session.client);
+  records.add("one").add(std::string("\1\0\0\0", 4), wire::RecordType::kHandshake).add("two");
+  ASSERT_TRUE(session.client.say_raw(records.take()));
+  EXPECT_EQ(session.server.read_text(6), "onetwo");
+  EXPECT_EQ(session.client.wait_for_end(), End::kAlert) << "which OpenSSL takes for an end";
+}
+
 TEST_F(SecureRelayInKernel, TicketsOfTheServerMidStreamArePassedOver) {
   SecureLoop loop(kAlways);
   SecureSession session(loop, kPlain, {});  // our client leg is plain, OpenSSL serves
@@ -399,6 +421,33 @@ TEST_F(SecureRelayInKernel, AnAnswerThatNeedsANewKeyOfTheKernelEndsTheSession) {
   EXPECT_EQ(session.client.wait_for_end(), End::kAlert);
   ASSERT_TRUE(session.wait_for_ending());
   EXPECT_EQ(session.ending()->reason, CloseReason::kLimit);
+}
+
+// --- The record limit of a key ---
+
+TEST_F(SecureRelayInKernel, AKeyThatIsUsedUpEndsTheSessionWhereItCannotBeReplaced) {
+  SecureLoop loop(kAlways);
+  SecureSession session(loop, {.records_before = tls::kMaxRecordsPerKey - 20}, kPlain);
+  auto written =
+      std::async(std::launch::async, [&] { return session.server.write(pattern(4'000'000)); });
+  // It cannot be read, but it can be counted.
+  ssize_t arrived = 0;
+  Bytes into(64 * 1024);
+  while (arrived < 4'000'000) {
+    const ssize_t got = ::recv(session.client_sockets.far.get(), into.data(), into.size(), 0);
+    if (got <= 0) break;
+    arrived += got;
+  }
+  if (ktls_ability().can_rekey) {
+    EXPECT_GE(arrived, 4'000'000);
+    EXPECT_TRUE(written.get());
+    return;
+  }
+  ASSERT_TRUE(session.wait_for_ending());
+  EXPECT_EQ(session.ending()->reason, CloseReason::kLimit);
+  EXPECT_EQ(session.ending()->side, Side::kUs);
+  EXPECT_GE(arrived, 16 * 16'384);
+  EXPECT_LT(arrived, 4'000'000);
 }
 
 // --- Ends ---
