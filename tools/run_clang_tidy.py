@@ -59,7 +59,8 @@ def check(build, path, words, checks):
 
 def main(arguments):
     build, parts = Path(arguments[1]).resolve(), arguments[2:]
-    checks = [] if "--analyze" in parts else ["--checks=-clang-analyzer-*"]
+    checks = ["--extra-arg=-Wreserved-identifier"]  # instead of a check that takes a sixth of all
+    checks += [] if "--analyze" in parts else ["--checks=-clang-analyzer-*"]
     parts = [part for part in parts if part != "--analyze"]
     STAMPS.mkdir(parents=True, exist_ok=True)
     units = [(path, words) for path, words in commands(build)

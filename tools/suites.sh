@@ -25,9 +25,10 @@ count_step() {
 count_xml() {
   local name=$1 xml=$2 log status=0 good bad; shift 2
   log="$results/${name//[^a-z0-9.]/-}.log"
-  rm -rf "$xml" "$results/gtest"
-  GTEST_OUTPUT="xml:$results/gtest/" "$@" >"$log" 2>&1 || status=$?
-  read -r good bad < <("$python" "$tree/tools/results.py" --gtest "$results/gtest" "$xml")
+  local gtest="${log%.log}.gtest"  # each its own: suites may run at the same time
+  rm -rf "$xml" "$gtest"
+  GTEST_OUTPUT="xml:$gtest/" "$@" >"$log" 2>&1 || status=$?
+  read -r good bad < <("$python" "$tree/tools/results.py" --gtest "$gtest" "$xml")
   if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
     bad=1; say "  FAILED: $name: exit status $status"
   fi
@@ -163,7 +164,7 @@ suite_kernel() {
     cannot "kernel 6.1" "the user-mode kernel does not run here, see $results/kernel-start.log"
     return 0
   fi
-  count_xml "kernel 6.1" "$results/kernel.xml" "$tree/tests/kernel/run" \
+  SLUICE_KERNEL_SECONDS=1800 count_xml "kernel 6.1" "$results/kernel.xml" "$tree/tests/kernel/run" \
     "$build_root/release" "$results/kernel.xml"
 }
 
