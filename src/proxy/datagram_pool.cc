@@ -16,6 +16,13 @@ constexpr std::uint32_t kNameBytes = 32;
 constexpr std::uint32_t kGroBytes = CMSG_SPACE(sizeof(int));
 constexpr std::uint32_t kPacketInfoBytes = CMSG_SPACE(sizeof(in6_pktinfo));
 
+/// The length of a UDP datagram has 16 bits and includes 8 bytes of header; what UDP_GRO joins
+/// stays within that too.
+constexpr std::uint32_t kLongestPayload = 65'535 - 8;
+static_assert(sizeof(io_uring_recvmsg_out) + kNameBytes + kGroBytes + kPacketInfoBytes +
+                  kLongestPayload <=
+              DatagramPool::kBufferBytes);
+
 Endpoint endpoint_of(const in_pktinfo& info) noexcept {
   sockaddr_storage storage{};
   auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
@@ -42,10 +49,11 @@ T data_of(const cmsghdr& header) noexcept {
 
 }  // namespace
 
-Result<DatagramPool> DatagramPool::create(uring::Ring& ring, Source source) {
+Result<DatagramPool> DatagramPool::create(uring::Ring& ring, Source source,
+                                          std::uint32_t buffer_bytes) {
   const auto group = static_cast<std::uint16_t>(uring::BufferRing::kGroup + 1 +
                                                 (source == Source::kServers ? 1 : 0));
-  auto buffers = uring::BufferRing::create(ring.raw(), {kBufferCount, kBufferBytes, group});
+  auto buffers = uring::BufferRing::create(ring.raw(), {kBufferCount, buffer_bytes, group});
   if (!buffers) return tl::unexpected(buffers.error());
   return DatagramPool(std::move(*buffers), source);
 }

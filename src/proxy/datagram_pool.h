@@ -35,7 +35,8 @@ class DatagramPool {
  public:
   /// Buffers of one pool: address space until they are used, then at least a page each.
   static constexpr std::uint32_t kBufferCount = 256;
-  /// The longest payload (65,527 bytes over IPv6) and what the kernel writes before it.
+  /// The longest payload, with or without joining (65,527 bytes over IPv6), and what the kernel
+  /// writes before it: what arrives is never cut.
   static constexpr std::uint32_t kBufferBytes = 65'536 + 256;
 
   /// Whom the pool's datagrams come from; it decides what the kernel writes before their bytes.
@@ -44,7 +45,8 @@ class DatagramPool {
     kServers,  ///< neither: the sockets are connected
   };
 
-  [[nodiscard]] static Result<DatagramPool> create(uring::Ring& ring, Source source);
+  [[nodiscard]] static Result<DatagramPool> create(uring::Ring& ring, Source source,
+                                                   std::uint32_t buffer_bytes = kBufferBytes);
 
   /// What has arrived in a buffer.
   struct Arrival {
