@@ -8,10 +8,8 @@
 #include <sys/eventfd.h>
 
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
+#include <functional>
 #include <future>
-#include <memory>
 #include <optional>
 #include <semaphore>
 #include <stdexcept>
@@ -28,15 +26,11 @@ namespace sluice::reactor {
 /// No condition of a test takes longer than this, whatever else the machine does.
 inline constexpr std::chrono::seconds kPatience{30};
 
-template <typename Task>
-class TaskLetter final : public Letter {
- public:
-  explicit TaskLetter(Task task) : task_(std::move(task)) {}
-  void deliver() noexcept override { task_(); }
+/// Runs `task`, which does not throw, on the thread of the mailbox's loop and waits for its end.
+void run_there(Mailbox& mailbox, const std::function<void()>& task);
 
- private:
-  Task task_;
-};
+/// Looks there until `condition()` holds; false when it never did.
+[[nodiscard]] bool becomes_true_there(Mailbox& mailbox, const std::function<bool()>& condition);
 
 template <typename Parts>
 class LoopThread final : private TurnEnd {
@@ -69,36 +63,20 @@ class LoopThread final : private TurnEnd {
 
   /// Runs `task`, which does not throw, on the loop's thread, waits for it and gives what it gave.
   template <typename Task>
-  auto run(Task task) -> std::invoke_result_t<Task> {
+  auto run(Task task) {
     using Value = std::invoke_result_t<Task>;
-    std::promise<Value> promise;
-    auto outcome = promise.get_future();
-    auto deliver = [task = std::move(task), promise = std::move(promise)]() mutable {
-      if constexpr (std::is_void_v<Value>) {
-        task();
-        promise.set_value();
-      } else {
-        promise.set_value(task());
-      }
-    };
-    parts_->reactor.mailbox().post(
-        std::make_unique<TaskLetter<decltype(deliver)>>(std::move(deliver)));
-    if (outcome.wait_for(kPatience) != std::future_status::ready) {
-      std::fputs("the loop's thread hangs\n", stderr);
-      std::abort();
+    if constexpr (std::is_void_v<Value>) {
+      run_there(parts_->reactor.mailbox(), std::ref(task));
+    } else {
+      std::optional<Value> value;
+      run_there(parts_->reactor.mailbox(), [&] { value.emplace(task()); });
+      return std::move(*value);
     }
-    return outcome.get();
   }
 
   /// Looks on the loop's thread until `condition()` holds; false when it never did.
-  template <typename Condition>
-  [[nodiscard]] bool wait_until(Condition condition) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (!run(condition)) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::sleep_for(std::chrono::microseconds(500));
-    }
-    return true;
+  [[nodiscard]] bool wait_until(const std::function<bool()>& condition) {
+    return becomes_true_there(parts_->reactor.mailbox(), condition);
   }
 
   /// The loop's thread only, but for what the parts share with any thread.

@@ -144,6 +144,15 @@ TEST(Reactor, StopsFromALetterAndLeavesNothingInFlight) {
   }
 }
 
+class CountingLetter final : public Letter {
+ public:
+  explicit CountingLetter(std::atomic<int>& delivered) : delivered_(delivered) {}
+  void deliver() noexcept override { delivered_.fetch_add(1); }
+
+ private:
+  std::atomic<int>& delivered_;
+};
+
 TEST(Reactor, StopsWhileOthersGoOnPosting) {
   for (int round = 0; round < 20; ++round) {
     auto loop = std::make_unique<Loop>();
@@ -151,8 +160,7 @@ TEST(Reactor, StopsWhileOthersGoOnPosting) {
     Mailbox& mailbox = loop->parts().reactor.mailbox();
     std::thread poster([&] {
       for (int letter = 0; letter < 200; ++letter) {
-        auto task = [&delivered]() noexcept { delivered.fetch_add(1); };
-        mailbox.post(std::make_unique<TaskLetter<decltype(task)>>(task));
+        mailbox.post(std::make_unique<CountingLetter>(delivered));
       }
     });
     poster.join();
