@@ -1,5 +1,6 @@
 // Choosing a server and connecting to it; moving on to another one.
 #include <chrono>
+#include <utility>
 
 #include "proxy/session.h"
 #include "sys/socket.h"
@@ -104,7 +105,7 @@ void Session::move_on(Ending ending) noexcept {
 }
 
 void Session::leave_server() noexcept {
-  server_.reset();
+  context_.relay.reactor.ring().close(std::move(server_));
   if (!server_index_) return;
   backend_->balance.candidate(*server_index_).state->session_ended();
   server_index_.reset();

@@ -1,6 +1,7 @@
 // The end of a session: everything in flight comes back, last bytes arrive, the record is written.
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "proxy/linger_stage.h"
 #include "proxy/session.h"
@@ -72,7 +73,7 @@ void Session::check_delivery() noexcept {
 void Session::finish() noexcept {
   enter(State::kEnded);
   if (parting_ != nullptr && is_reset_due_) sys::reset_on_close(parting_->get());
-  client_.reset();
+  context_.relay.reactor.ring().close(std::move(client_));
   if (findings_) findings_->address_place = {};
   leave_server();
   leave_frontend();

@@ -20,6 +20,13 @@ constexpr std::array<unsigned, 3> kSetups = {
     kCommon,
 };
 
+/// Its completion interests nobody: skipped when it succeeds, recognised by its empty user_data
+/// when not.
+void finish_unanswered(io_uring_sqe& entry) noexcept {
+  entry.flags |= IOSQE_CQE_SKIP_SUCCESS;
+  io_uring_sqe_set_data(&entry, nullptr);
+}
+
 }  // namespace
 
 Result<Ring> Ring::create(unsigned entries) {
@@ -133,10 +140,14 @@ void Ring::cancel(Completion& op) noexcept {
   if (!op.in_flight_) return;
   io_uring_sqe& entry = next_entry(nullptr);
   io_uring_prep_cancel(&entry, &op, 0);
-  // The cancel's own completion interests nobody: skipped when it succeeds, recognised by its empty
-  // user_data when not.
-  entry.flags |= IOSQE_CQE_SKIP_SUCCESS;
-  io_uring_sqe_set_data(&entry, nullptr);
+  finish_unanswered(entry);
+}
+
+void Ring::close(sys::Fd fd) noexcept {
+  if (!fd.is_open()) return;
+  io_uring_sqe& entry = next_entry(nullptr);
+  io_uring_prep_close(&entry, fd.release());
+  finish_unanswered(entry);
 }
 
 void Ring::submit_and_wait(std::optional<base::Duration> timeout) noexcept {

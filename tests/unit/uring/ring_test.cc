@@ -2,6 +2,7 @@
 // with the reason.
 #include "uring/ring.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -194,6 +195,20 @@ TEST_F(RingTest, SaysWhenAConnectIsRefused) {
   ring.connect(witness.op, client.get(), address.data(), address.size());
   EXPECT_TRUE(wait_for(witness));
   EXPECT_EQ(witness.result(), -ECONNREFUSED);
+}
+
+TEST_F(RingTest, ClosesWithWhatIsSubmittedNext) {
+  Pair pair = make_pair();
+  std::array<std::byte, 4> bytes{};
+  ring.receive(witness.op, pair.two.get(), bytes);
+  const int number = pair.one.get();
+  ring.close(std::move(pair.one));
+  EXPECT_FALSE(pair.one.is_open());
+  EXPECT_NE(::fcntl(number, F_GETFD), -1);  // not before
+  EXPECT_TRUE(wait_for(witness));
+  EXPECT_EQ(witness.result(), 0);  // the end
+  EXPECT_EQ(::fcntl(number, F_GETFD), -1);
+  ring.close(sys::Fd());
 }
 
 // --- Cancelling ---
