@@ -51,6 +51,7 @@ void ConnectCheck::begin() {
 
 bool ConnectCheck::open(sys::Fd fd, int family) {
   if (!fd.is_open()) return false;
+  sys::set_no_delay(fd.get());
   if (is_silent()) delay_acknowledgement(fd.get());
   boost::system::error_code error;
   socket_.assign(family == AF_INET6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), fd.get(), error);

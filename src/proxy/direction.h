@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/intrusive_list.h"
@@ -18,6 +19,7 @@
 #include "proxy/relay_plan.h"
 #include "proxy/tls_gear.h"
 #include "stats/counters.h"
+#include "sys/socket.h"
 
 namespace sluice::proxy {
 
@@ -38,6 +40,7 @@ struct DirectionEnds {
   int sink;
   stats::Counter& frontend_bytes;
   stats::Counter& server_bytes;
+  bool is_sink_slow = false;  ///< the sink has no TCP_NODELAY yet
 };
 
 /// The session, as its directions see it.
@@ -121,6 +124,11 @@ class Direction : public base::ListHook<> {
     last_activity_ = now;
     if (run_.speaker != this) run_ = {this, 0};
     run_.bytes += count;
+  }
+
+  /// Writes to the sink wait for nothing from now on.
+  void hasten_sink() noexcept {
+    if (std::exchange(ends_.is_sink_slow, false)) sys::set_no_delay(ends_.sink);
   }
 
   RelayHost& host_;

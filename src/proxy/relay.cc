@@ -195,7 +195,12 @@ void Relay::consider_promotion() noexcept {
   state_.wanted = Gear::kSplice;
 }
 
+void Relay::note_write() noexcept {
+  if (ends_.is_sink_slow && std::exchange(has_written_, true)) hasten_sink();
+}
+
 void Relay::send_at_once() noexcept {
+  note_write();
   const auto bytes = next_bytes();
   const auto sent = ::send(ends_.sink, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent < 0) {
@@ -240,6 +245,7 @@ void Relay::drop_held() noexcept {
 }
 
 void Relay::submit_send() noexcept {
+  note_write();
   context_.reactor.ring().send(send_, ends_.sink, next_bytes());
   state_.is_sending = true;
 }
@@ -264,6 +270,7 @@ void Relay::change_gear() noexcept {
   small_moves_ = 0;
   if (state_.gear == Gear::kSplice) {
     has_spliced_ = true;
+    hasten_sink();
     context_.promotions.add(1);
     return;
   }

@@ -21,6 +21,9 @@
 // What an editor has made of received bytes is written the same way; while there is an editor,
 // nothing is spliced.
 //
+// A sink that has no TCP_NODELAY gets it before the second write: the first one waits for nothing,
+// and sessions of one question are spared the call.
+//
 // Thread: its worker's. Limits: held bytes and chunks are bounded by the high-water mark and
 // what a multishot receive brings before its cancellation takes effect (32 buffers at a time), or
 // by one pipe.
@@ -90,6 +93,7 @@ class Relay final : public Direction {
   void note_prefix_sent(std::uint32_t count) noexcept;
   void on_receive_end(int result) noexcept;
   void consider_promotion() noexcept;
+  void note_write() noexcept;
   /// Sends what is held first, without the ring; what is left of it stays held.
   void send_at_once() noexcept;
   void end_source() noexcept;
@@ -117,6 +121,7 @@ class Relay final : public Direction {
   ChunkQueue queue_;
   std::uint8_t small_moves_ = 0;
   std::uint8_t demotions_ = 0;
+  bool has_written_ = false;
   sys::Pipe pipe_;
   uring::Op<&Relay::on_receive> receive_{*this};
   uring::Op<&Relay::on_send> send_{*this};

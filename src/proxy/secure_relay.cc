@@ -28,6 +28,7 @@ SecureRelay::SecureRelay(SecureContext& context, RelayHost& host, Run& run, Dire
   state_.must_tell_end = legs_.sink != nullptr;
   user_reason_ = UserReason::kShortSession;
   if (legs_.sink != nullptr) legs_.sink->writer = this;
+  hasten_sink();
 }
 
 SecureRelay::~SecureRelay() {

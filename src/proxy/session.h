@@ -206,6 +206,7 @@ class Session final : public base::ListHook<>,
   Ending ending_;
   Side first_end_ = Side::kUs;
   bool is_timed_out_ = false;
+  bool is_server_slow_ = false;  ///< its socket has no TCP_NODELAY yet
   bool is_reset_due_ = false;
   bool is_lingering_due_ = false;
   bool has_keepalive_ = false;

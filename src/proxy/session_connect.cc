@@ -70,6 +70,7 @@ void Session::submit_connect() noexcept {
   if (!server_address_.is_specified()) return on_connect_failed(EHOSTUNREACH);  // a name unknown
   server_ = sys::make_tcp_socket(server_address_.family());
   if (!server_.is_open()) return begin_closing({CloseReason::kLimit, Side::kUs});
+  is_server_slow_ = true;
   is_timed_out_ = false;
   context_.relay.reactor.ring().connect(connect_, server_.get(), server_address_.data(),
                                         server_address_.size());
@@ -115,6 +116,8 @@ void Session::leave_server() noexcept {
 void Session::begin_introducing() noexcept {
   const StageSequence* sequence = stages();
   if (sequence == nullptr || sequence->empty()) return begin_relaying();
+  sys::set_no_delay(server_.get());
+  is_server_slow_ = false;
   enter(State::kIntroducing);
   start_next_stage();
 }

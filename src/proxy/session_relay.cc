@@ -29,8 +29,9 @@ void Session::begin_relaying() noexcept {
   if (tls_ && tls_->is_broken()) return begin_closing({CloseReason::kInternal, Side::kUs});
   SecureLeg* const client = tls_ ? tls_->client() : nullptr;
   SecureLeg* const server = tls_ ? tls_->server() : nullptr;
-  upstream_ = make_direction({client_.get(), server_.get(), ours.bytes_in, theirs.bytes_in},
-                             {client, server});
+  upstream_ = make_direction(
+      {client_.get(), server_.get(), ours.bytes_in, theirs.bytes_in, is_server_slow_},
+      {client, server});
   downstream_ = make_direction({server_.get(), client_.get(), ours.bytes_out, theirs.bytes_out},
                                {server, client});
   if (findings_ && findings_->http) begin_http();

@@ -41,9 +41,11 @@ Result<Fd> duplicate(int fd) {
 }
 
 Fd make_tcp_socket(int family) noexcept {
-  Fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
-  if (fd.is_open()) set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
-  return fd;
+  return Fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+}
+
+void set_no_delay(int fd) noexcept {
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
 void set_keepalive(int fd, Keepalive keepalive) noexcept {

@@ -29,8 +29,12 @@ enum class PortSharing { kExclusive, kShared };
 /// One more descriptor for what this one is for.
 [[nodiscard]] Result<Fd> duplicate(int fd);
 
-/// A non-blocking TCP socket of the family with TCP_NODELAY; not open on failure, errno says why.
+/// A non-blocking TCP socket of the family; not open on failure, errno says why.
 [[nodiscard]] Fd make_tcp_socket(int family) noexcept;
+
+/// Small writes do not wait for the acknowledgement of others (TCP_NODELAY, tcp(7)); failure is not
+/// reported, the socket works without.
+void set_no_delay(int fd) noexcept;
 
 /// Sets the keepalive timer; failure is not reported, the socket works without.
 void set_keepalive(int fd, Keepalive keepalive) noexcept;

@@ -57,7 +57,7 @@ class Line final : private RelayHost {
     loop_.run([this, &prefix] {
       RelayHost& host = *this;
       relay_.emplace(loop_.parts().context, host, own_run_,
-                     DirectionEnds{from.near.get(), to.near.get(), first_, second_});
+                     DirectionEnds{from.near.get(), to.near.get(), first_, second_, true});
       relay_->begin_with(std::move(prefix));
       relay_->advance();
     });

@@ -89,11 +89,17 @@ TEST(ListenTcp, AnIpv6ListenerLeavesIpv4Alone) {
   EXPECT_TRUE(v4.has_value()) << v4.error().text;
 }
 
-TEST(MakeTcpSocket, IsNonBlockingAndSendsAtOnce) {
+TEST(MakeTcpSocket, IsNonBlocking) {
   const Fd fd = make_tcp_socket(AF_INET);
   ASSERT_TRUE(fd.is_open());
   EXPECT_NE(::fcntl(fd.get(), F_GETFL) & O_NONBLOCK, 0);
   EXPECT_NE(::fcntl(fd.get(), F_GETFD) & FD_CLOEXEC, 0);
+}
+
+TEST(SetNoDelay, TurnsNaglesAlgorithmOff) {
+  const Fd fd = make_tcp_socket(AF_INET);
+  EXPECT_EQ(option(fd.get(), IPPROTO_TCP, TCP_NODELAY), 0);
+  set_no_delay(fd.get());
   EXPECT_EQ(option(fd.get(), IPPROTO_TCP, TCP_NODELAY), 1);
 }
 
