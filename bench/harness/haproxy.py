@@ -31,6 +31,7 @@ def config(global_line="", option_line=""):
         return "haproxy.cfg", f"""global
   nbthread {setup.scenario.workers}
   maxconn {max_sessions()}
+  tune.ssl.cachesize 0
   {global_line}
 defaults
   mode {"http" if is_http else "tcp"}
