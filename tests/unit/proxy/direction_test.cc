@@ -1,7 +1,10 @@
-// Bytes that a direction begins with, as the plain relay writes them. Needs io_uring.
+// What both kinds of direction do, shown by the plain relay. Needs io_uring.
 #include "proxy/direction.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <chrono>
 #include <utility>
@@ -71,6 +74,26 @@ TEST(DirectionPrefix, OfNothingIsNone) {
   RelayLoop loop{RelayParts::Options{}};
   Line line(loop, make_tcp_pair(), Bytes{});
   expect_carried(line, random_bytes(1000, 6));
+}
+
+// --- Nagle's algorithm ---
+
+int no_delay(const sys::Fd& fd) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  EXPECT_EQ(::getsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &value, &size), 0);
+  return value;
+}
+
+TEST(SlowSink, IsHastenedBeforeTheSecondWrite) {
+  RelayLoop loop(RelayParts::Options{64, false});
+  Line line(loop);
+  const int off = 0;
+  ASSERT_EQ(::setsockopt(line.to.near.get(), IPPROTO_TCP, TCP_NODELAY, &off, sizeof off), 0);
+  expect_carried(line, Bytes(1));
+  EXPECT_EQ(no_delay(line.to.near), 0);
+  expect_carried(line, Bytes(1));
+  EXPECT_EQ(no_delay(line.to.near), 1);
 }
 
 }  // namespace

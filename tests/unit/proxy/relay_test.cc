@@ -2,8 +2,6 @@
 #include "proxy/relay.h"
 
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -314,24 +312,6 @@ void demote(Line& line) {
     chat(line, 1);
   }
   ASSERT_EQ(line.state().gear, Gear::kCopy);
-}
-
-int no_delay(const sys::Fd& fd) {
-  int value = -1;
-  socklen_t size = sizeof value;
-  EXPECT_EQ(::getsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &value, &size), 0);
-  return value;
-}
-
-TEST(Relay, TurnsNaglesAlgorithmOffBeforeTheSecondWrite) {
-  RelayLoop loop(kCopyOnly);
-  Line line(loop);
-  const int off = 0;
-  ASSERT_EQ(::setsockopt(line.to.near.get(), IPPROTO_TCP, TCP_NODELAY, &off, sizeof off), 0);
-  chat(line, 1);
-  EXPECT_EQ(no_delay(line.to.near), 0);
-  chat(line, 1);
-  EXPECT_EQ(no_delay(line.to.near), 1);
 }
 
 TEST(Relay, GoesBackToCopyingWhenItTurnsChatty) {
