@@ -10,7 +10,8 @@ Reactor::Reactor(uring::Ring ring, sys::Fd wake) noexcept
       wake_(std::move(wake)),
       mailbox_(wake_.get()),
       now_(base::Clock::now()),
-      timers_(now_) {
+      timers_(now_),
+      patience_(now_) {
   ring_.read_event(wake_read_, wake_.get(), wake_value_);
 }
 
@@ -28,9 +29,12 @@ void Reactor::turn() noexcept {
   if (const auto next = timers_.next()) {
     timeout = std::max(base::Duration(0), base::Duration(*next - base::Clock::now()));
   }
-  ring_.submit_and_wait(timeout);
+  const unsigned wanted = patience_.wanted(sessions_, now_);
+  if (wanted > 1) timeout = std::min(timeout.value_or(Patience::kLimit), Patience::kLimit);
+  ring_.submit_and_wait(timeout, wanted);
   now_ = base::Clock::now();
   ready_at_start_ = ring_.ready();
+  patience_.note(wanted, ready_at_start_, now_);
   ring_.dispatch(ready_at_start_);
   timers_.advance(now_);
   mailbox_.deliver_all();

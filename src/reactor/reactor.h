@@ -1,7 +1,7 @@
 // One thread's loop: everything it waits for, in one io_uring_enter(2) a turn.
 //
-//   submit and wait (until the next timer) -> completions -> timers -> letters -> end of turn ->
-//   again
+//   submit and wait (for a completion or several, until the next timer) -> completions -> timers ->
+//   letters -> end of turn -> again
 //
 // The clock is read once a turn. `ready_at_start()` tells handlers whether the turn carries a
 // batch, which decides between sending through the ring and sending at once (the measurement is in
@@ -9,10 +9,12 @@
 // `mailbox()` may be used from any.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "base/clock.h"
 #include "reactor/mailbox.h"
+#include "reactor/patience.h"
 #include "reactor/timer_wheel.h"
 #include "stats/counters.h"
 #include "sys/fd.h"
@@ -47,6 +49,9 @@ class Reactor {
   [[nodiscard]] TimerWheel& timers() noexcept { return timers_; }
   [[nodiscard]] Mailbox& mailbox() noexcept { return mailbox_; }
 
+  /// How many sessions may each have something to do: decides how many completions are waited for.
+  void set_sessions(std::size_t count) noexcept { sessions_ = count; }
+
   /// When this turn began to run completions.
   [[nodiscard]] base::TimePoint now() const noexcept { return now_; }
   /// Completions that were ready when this turn began.
@@ -64,6 +69,8 @@ class Reactor {
   Mailbox mailbox_;
   base::TimePoint now_;
   TimerWheel timers_;
+  Patience patience_;
+  std::size_t sessions_ = 0;
   unsigned ready_at_start_ = 0;
   stats::Counter turns_;
   std::uint64_t wake_value_ = 0;

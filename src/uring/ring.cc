@@ -150,17 +150,17 @@ void Ring::close(sys::Fd fd) noexcept {
   finish_unanswered(entry);
 }
 
-void Ring::submit_and_wait(std::optional<base::Duration> timeout) noexcept {
+void Ring::submit_and_wait(std::optional<base::Duration> timeout, unsigned count) noexcept {
   io_uring_cqe* first = nullptr;
   if (!timeout) {
-    static_cast<void>(io_uring_submit_and_wait(&ring_, 1));
+    static_cast<void>(io_uring_submit_and_wait(&ring_, count));
     return;
   }
   using std::chrono::seconds;
   const auto whole = std::chrono::duration_cast<seconds>(*timeout);
   __kernel_timespec limit{whole.count(), (*timeout - whole).count()};
   // ETIME, EINTR and EBUSY all mean the same to the caller: look at what is ready, then come again.
-  static_cast<void>(io_uring_submit_and_wait_timeout(&ring_, &first, 1, &limit, nullptr));
+  static_cast<void>(io_uring_submit_and_wait_timeout(&ring_, &first, count, &limit, nullptr));
 }
 
 void Ring::dispatch(unsigned count) noexcept {

@@ -63,9 +63,9 @@ class Ring {
   /// done. Nothing if it is not in flight.
   void cancel(Completion& op) noexcept;
 
-  /// Submits what was asked for and waits for a completion, for `timeout` at the most (for ever
-  /// without one).
-  void submit_and_wait(std::optional<base::Duration> timeout) noexcept;
+  /// Submits what was asked for and waits for so many completions, for `timeout` at the most (for
+  /// ever without one).
+  void submit_and_wait(std::optional<base::Duration> timeout, unsigned count = 1) noexcept;
 
   /// Completions that wait for `dispatch()`.
   [[nodiscard]] unsigned ready() const noexcept { return io_uring_cq_ready(&ring_); }
