@@ -57,7 +57,8 @@ class Ring {
   void poll(Completion& op, int fd, unsigned events) noexcept;
   /// Reads 8 bytes of an eventfd(2) into `value`, which must live until the completion.
   void read_event(Completion& op, int fd, std::uint64_t& value) noexcept;
-  /// close(2) with what is submitted next; nothing may be in flight on the descriptor.
+  /// close(2), with what is submitted next at the latest; nothing may be in flight on the
+  /// descriptor.
   void close(sys::Fd fd) noexcept;
   /// Asks for an early end of `op`, which still completes, with -ECANCELED or with what it had
   /// done. Nothing if it is not in flight.
