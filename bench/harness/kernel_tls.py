@@ -16,11 +16,10 @@ import dataclasses
 import json
 import os
 import re
-import sys
 import tempfile
 import time
 
-from . import build, sluice, subjects
+from . import build, sluice, subjects, tool
 from .measure import Bench, stage
 from .programs import Program, ProgramError
 from .scenario import Scenario
@@ -30,7 +29,7 @@ SCENARIOS = [Scenario(f"offload-{mode}", "", mode, service, tls="terminate", uni
                       tls_version=version)
              for mode, service in (("download", "source"), ("upload", "sink"))
              for version in ("1.2", "1.3")]
-BEGUN = re.compile(r"^\d+ +(\w+)\(")
+BEGUN = re.compile(r"^\d+ +\w+\(")
 SPLICED = re.compile(r"^\d+ +(?:splice\(|<\.\.\. splice resumed).* = (\d+)$")
 
 
@@ -112,26 +111,11 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
-def main(arguments):
-    """0: measured; 1: a measurement failed; 3: cannot be built."""
-    options = parse(arguments)
+def print_table(options):
     folder = os.path.abspath(options.build)
-    try:
-        program = build.program(folder) if options.no_build else build.ensure(folder, True)
-    except build.BuildError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 3
+    program = build.program(folder) if options.no_build else build.ensure(folder, True)
     if options.only_build:
-        return 0
-    try:
-        print_table(program, folder, options)
-    except ProgramError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def print_table(program, folder, options):
+        return
     cpus = frozenset(os.sched_getaffinity(0))
     bench = Bench(folder, cpus, cpus, options.seconds, options.warmup)
     print("| scenario | TLS | ktls | GB | system calls per GB | bytes through user space |")
@@ -141,3 +125,8 @@ def print_table(program, folder, options):
             found = measure(scenario, program, setting, bench)
             print(f"| {scenario.name} | {scenario.tls_version} | {setting} | {found['GB']} | "
                   f"{found['calls_per_GB']:,} | {found['user_percent']} % |", flush=True)
+
+
+def main(arguments):
+    options = parse(arguments)
+    return tool.exit_status(lambda: print_table(options))

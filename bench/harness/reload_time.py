@@ -15,11 +15,10 @@ import json
 import os
 import socket
 import statistics
-import sys
 import tempfile
 import time
 
-from . import build, network, sluice
+from . import build, network, sluice, tool
 from .cli import raise_descriptor_limit
 from .loadgen import Backend, Load
 from .ports import Reservation
@@ -202,20 +201,14 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
-def main(arguments):
-    """0: measured; 1: a reload failed; 3: cannot be built."""
-    options = parse(arguments)
+def print_measured(options):
     options.build = os.path.abspath(options.build)
-    try:
-        built = build.ensure(options.build, not options.sluice)
-    except build.BuildError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 3
+    built = build.ensure(options.build, not options.sluice)
     raise_descriptor_limit()
     network.can_be_fresh()
-    try:
-        print(json.dumps(measure(options, os.path.abspath(options.sluice or built)), indent=1))
-    except ProgramError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    return 0
+    print(json.dumps(measure(options, os.path.abspath(options.sluice or built)), indent=1))
+
+
+def main(arguments):
+    options = parse(arguments)
+    return tool.exit_status(lambda: print_measured(options))
