@@ -101,8 +101,9 @@ class SServer(OpenSsl):
                          "-key", certificate[1], "-tls1_3", "-msg", "-msgfile", self.messages)
 
     def heard(self):
-        """What has come through the connection, without what it says when it is typed to."""
-        return bytes(self.out).replace(b"SSL_do_handshake -> 1\n", b"")
+        """What has come through the connection, without what it says of its own in between: when
+        it is typed to, and when a read brought a KeyUpdate and no data."""
+        return re.sub(rb"(SSL_do_handshake -> 1|Read BLOCK)\n", b"", bytes(self.out))
 
     def key_updates(self, way):
         """That it has sent (`>>>`) or received (`<<<`)."""
