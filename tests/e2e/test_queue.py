@@ -81,7 +81,8 @@ def test_in_the_order_of_their_coming(proxied, serve):
     for number in range(30):
         clients.append(connect(address, 60))
         clients[-1].sendall(b"%04d" % number)
-        wait_for(lambda: queue_of(proxy) == max(0, number), "it waits")
+        wait_for(lambda: proxy.server("s1")["current"] == 1, "the first one is served")
+        wait_for(lambda: queue_of(proxy) == number, "the others wait")
     assert proxy.server("s1")["queue"] == 0, "they wait for any server"
     assert sum(row["state"] == "waiting" for row in proxy.sessions()) == 29
     for number, client in enumerate(clients):
