@@ -13,9 +13,9 @@
 namespace sluice::proxy {
 namespace {
 
-/// Up to this many completions in a turn, a chunk is sent with send(2) at once: the send's own
-/// completion would wake the loop once more. Above it the ring sends for everyone in one system
-/// call (measured, src/ARCHITECTURE.md section 2).
+/// Up to this many completions in a turn, a chunk is sent without a completion of its own, which
+/// would wake the loop once more. Above it sends have theirs: those that are ready at once end the
+/// wait for more (measured, src/ARCHITECTURE.md section 2).
 constexpr unsigned kQuietTurn = 4;
 
 /// A direction that was demoted before must show a longer run to be promoted again; the shift stops
@@ -86,6 +86,9 @@ void Relay::pass_end() noexcept {
 
 void Relay::advance() noexcept {
   for (Step step = plan(state_); step != Step::kWait; step = plan(state_)) take(step);
+  if (is_send_quiet_ && (state_.chunks > 1 || !state_.is_receiving || state_.is_cancelling)) {
+    context_.reactor.ring().hurry();
+  }
 }
 
 void Relay::take(Step step) noexcept {
@@ -199,8 +202,20 @@ void Relay::note_write() noexcept {
   if (ends_.is_sink_slow && std::exchange(has_written_, true)) hasten_sink();
 }
 
+/// It is likely to be all that comes for now, and there is nothing to do when it is sent: all that
+/// the direction waits for then is its source.
+bool Relay::can_send_quietly() const noexcept {
+  return state_.is_receiving && !state_.is_cancelling && state_.wanted == Gear::kCopy &&
+         next_bytes().size() < ChunkPool::kBufferBytes;
+}
+
 void Relay::send_at_once() noexcept {
   note_write();
+  if (can_send_quietly()) {
+    context_.reactor.ring().send_quietly(send_, ends_.sink, next_bytes());
+    state_.is_sending = is_send_quiet_ = true;
+    return;
+  }
   const auto bytes = next_bytes();
   const auto sent = ::send(ends_.sink, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent < 0) {
@@ -252,12 +267,13 @@ void Relay::submit_send() noexcept {
 
 void Relay::on_send(uring::Outcome outcome) noexcept {
   state_.is_sending = false;
+  const bool was_quiet = std::exchange(is_send_quiet_, false);
   if (state_.is_stopped) return drop_held();
   if (state_.gear == Gear::kSplice) return advance();  // writable now
   if (outcome.result < 0 && !is_retry(-outcome.result)) {
     fail_sink(-outcome.result);
   } else if (outcome.result > 0) {
-    last_activity_ = context_.reactor.now();
+    if (!was_quiet) last_activity_ = context_.reactor.now();  // it may be long ago
     note_sent(static_cast<std::uint32_t>(outcome.result));
   }
   advance();

@@ -7,11 +7,11 @@
 //        +------+  <------------------------------  +--------+
 //                   chatty: small moves in a row, or no pipe
 //
-// Copy: a multishot receive into the worker's shared buffers; a chunk is sent at once when the turn
-// is a quiet one, else through the ring together with everyone else's. Splice: wait for
-// readability, then splice(2) source -> pipe -> sink without blocking until one side has nothing
-// left, with a budget a turn. The pipe is empty whenever it is filled, so EAGAIN from the source
-// side means that the source is dry, never that the pipe is full.
+// Copy: a multishot receive into the worker's shared buffers; a chunk is sent without a
+// completion of its own when the turn is a quiet one, else with it, as everyone else's. Splice:
+// wait for readability, then splice(2) source -> pipe -> sink without blocking until one side has
+// nothing left, with a budget a turn. The pipe is empty whenever it is filled, so EAGAIN from the
+// source side means that the source is dry, never that the pipe is full.
 //
 // Backpressure is explicit: a direction that cannot write does not read (relay_plan.h has the
 // marks). The direction never closes a socket, and shuts one only when told: the session judges
@@ -94,7 +94,8 @@ class Relay final : public Direction {
   void on_receive_end(int result) noexcept;
   void consider_promotion() noexcept;
   void note_write() noexcept;
-  /// Sends what is held first, without the ring; what is left of it stays held.
+  [[nodiscard]] bool can_send_quietly() const noexcept;
+  /// Sends what is held first, without a completion to wake for; what is left of it stays held.
   void send_at_once() noexcept;
   void end_source() noexcept;
   void fail_sink(int error) noexcept;
@@ -122,6 +123,7 @@ class Relay final : public Direction {
   std::uint8_t small_moves_ = 0;
   std::uint8_t demotions_ = 0;
   bool has_written_ = false;
+  bool is_send_quiet_ = false;  ///< the send in flight is one
   sys::Pipe pipe_;
   uring::Op<&Relay::on_receive> receive_{*this};
   uring::Op<&Relay::on_send> send_{*this};

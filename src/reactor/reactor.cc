@@ -29,7 +29,7 @@ void Reactor::turn() noexcept {
   if (const auto next = timers_.next()) {
     timeout = std::max(base::Duration(0), base::Duration(*next - base::Clock::now()));
   }
-  const unsigned wanted = patience_.wanted(sessions_, now_);
+  const unsigned wanted = ring_.is_hurried() ? 1 : patience_.wanted(sessions_, now_);
   if (wanted > 1) timeout = std::min(timeout.value_or(Patience::kLimit), Patience::kLimit);
   ring_.submit_and_wait(timeout, wanted);
   now_ = base::Clock::now();

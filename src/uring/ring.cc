@@ -28,6 +28,14 @@ constexpr bool kIsThreadSanitized = __has_feature(thread_sanitizer);
 constexpr bool kIsThreadSanitized = false;
 #endif
 
+/// In user_data, in the lowest bit of a Completion's address: of a quiet send.
+constexpr std::uint64_t kQuietTag = 1;
+static_assert(alignof(Completion) > kQuietTag);
+
+Completion* completion_of(const io_uring_cqe& entry) noexcept {
+  return reinterpret_cast<Completion*>(entry.user_data & ~kQuietTag);
+}
+
 /// Its completion interests nobody: skipped when it succeeds, recognised by its empty user_data
 /// when not.
 void finish_unanswered(io_uring_sqe& entry) noexcept {
@@ -52,7 +60,9 @@ Result<Ring> Ring::create(unsigned entries) {
 }
 
 Ring::Ring(Ring&& other) noexcept
-    : ring_(other.ring_), is_open_(std::exchange(other.is_open_, false)) {}
+    : ring_(other.ring_),
+      quiet_(std::move(other.quiet_)),
+      is_open_(std::exchange(other.is_open_, false)) {}
 
 Ring::~Ring() {
   if (is_open_) io_uring_queue_exit(&ring_);
@@ -132,6 +142,15 @@ void Ring::send(Completion& op, int fd, std::span<const std::byte> bytes) noexce
   io_uring_sqe_set_data(&entry, &op);
 }
 
+void Ring::send_quietly(Completion& op, int fd, std::span<const std::byte> bytes) noexcept {
+  io_uring_sqe& entry = next_entry(&op);
+  io_uring_prep_send(&entry, fd, bytes.data(), bytes.size(),
+                     MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL);
+  entry.flags |= IOSQE_CQE_SKIP_SUCCESS;
+  io_uring_sqe_set_data64(&entry, reinterpret_cast<std::uintptr_t>(&op) | kQuietTag);
+  quiet_.push_back({&op, static_cast<std::int32_t>(bytes.size())});
+}
+
 void Ring::poll(Completion& op, int fd, unsigned events) noexcept {
   io_uring_sqe& entry = next_entry(&op);
   io_uring_prep_poll_add(&entry, fd, events);
@@ -146,6 +165,7 @@ void Ring::read_event(Completion& op, int fd, std::uint64_t& value) noexcept {
 
 void Ring::cancel(Completion& op) noexcept {
   if (!op.in_flight_) return;
+  hurry();  // a quiet send is over by then
   io_uring_sqe& entry = next_entry(nullptr);
   io_uring_prep_cancel(&entry, &op, 0);
   finish_unanswered(entry);
@@ -162,6 +182,10 @@ void Ring::close(sys::Fd fd) noexcept {
 
 void Ring::submit_and_wait(std::optional<base::Duration> timeout, unsigned count) noexcept {
   io_uring_cqe* first = nullptr;
+  if (std::exchange(is_hurried_, false)) {
+    static_cast<void>(io_uring_submit_and_get_events(&ring_));
+    return;
+  }
   if (!timeout) {
     static_cast<void>(io_uring_submit_and_wait(&ring_, count));
     return;
@@ -173,7 +197,27 @@ void Ring::submit_and_wait(std::optional<base::Duration> timeout, unsigned count
   static_cast<void>(io_uring_submit_and_wait_timeout(&ring_, &first, count, &limit, nullptr));
 }
 
+/// All were taken by the kernel, and no completion lies where it cannot be seen.
+bool Ring::knows_quiet_sends() const noexcept {
+  return io_uring_sq_ready(&ring_) == 0 && !io_uring_cq_has_overflow(&ring_);
+}
+
+void Ring::complete_quiet_sends() noexcept {
+  if (!knows_quiet_sends()) return hurry();
+  completing_.swap(quiet_);
+  unsigned head = 0;
+  io_uring_cqe* entry = nullptr;
+  io_uring_for_each_cqe(&ring_, head, entry) {
+    if ((entry->user_data & kQuietTag) == 0) continue;
+    std::erase_if(completing_,
+                  [entry](const QuietSend& send) { return send.op == completion_of(*entry); });
+  }
+  for (const QuietSend& send : completing_) send.op->complete({send.size, 0});
+  completing_.clear();
+}
+
 void Ring::dispatch(unsigned count) noexcept {
+  if (!quiet_.empty()) complete_quiet_sends();
   // Given back in small batches, so that the queue has room for what handlers cause.
   constexpr unsigned kBatch = 64;
   std::array<io_uring_cqe*, kBatch> entries;
@@ -182,7 +226,7 @@ void Ring::dispatch(unsigned count) noexcept {
     if (got == 0) return;
     for (unsigned index = 0; index < got; ++index) {
       const io_uring_cqe& entry = *entries[index];
-      auto* op = static_cast<Completion*>(io_uring_cqe_get_data(&entry));
+      Completion* const op = completion_of(entry);
       if (op != nullptr) op->complete({entry.res, entry.flags});
     }
     io_uring_cq_advance(&ring_, got);

@@ -2,8 +2,15 @@
 //
 // Set up with DEFER_TASKRUN and SINGLE_ISSUER where the kernel has them (6.1), so completions are
 // made only inside our own wait and never interrupt; older flags are tried in turn. A submission
-// never fails for want of room: a full queue is handed to the kernel first. Thread: the one that
-// called `create()`.
+// never fails for want of room: a full queue is handed to the kernel first.
+//
+// A quiet send (`send_quietly()`) spares a system call where little happens: it is carried out by
+// the very call that then waits for the answer. A send with a completion would end that wait at
+// once; send(2) would be a call of its own. The kernel carries it out while it takes the entry
+// (MSG_DONTWAIT leaves it nothing to wait for) and makes a completion only of a failure or a short
+// one (IOSQE_CQE_SKIP_SUCCESS), so where there is none, all was sent.
+//
+// Thread: the one that called `create()`.
 #pragma once
 
 #include <liburing.h>
@@ -13,6 +20,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "base/clock.h"
 #include "sluice/error.h"
@@ -53,6 +61,14 @@ class Ring {
   void receive_messages(Completion& op, int fd, msghdr& shape, std::uint16_t buffer_group) noexcept;
   /// Completes when every byte is written, or with an error (MSG_WAITALL, MSG_NOSIGNAL).
   void send(Completion& op, int fd, std::span<const std::byte> bytes) noexcept;
+  /// Like `send()` where the socket has room, but nobody wakes for its completion: the next
+  /// `dispatch()` after its submission brings it, before all others. Tried once: -EAGAIN, or fewer
+  /// bytes, where there was no room.
+  void send_quietly(Completion& op, int fd, std::span<const std::byte> bytes) noexcept;
+  /// Something else than the next completion waits for what was sent quietly: so the next wait is
+  /// none.
+  void hurry() noexcept { is_hurried_ = is_hurried_ || !quiet_.empty(); }
+  [[nodiscard]] bool is_hurried() const noexcept { return is_hurried_; }
   /// Completes once when `events` of poll(2) hold; at once if they do already.
   void poll(Completion& op, int fd, unsigned events) noexcept;
   /// Reads 8 bytes of an eventfd(2) into `value`, which must live until the completion.
@@ -80,9 +96,19 @@ class Ring {
 
  private:
   explicit Ring(const io_uring& ring) noexcept : ring_(ring) {}
+  struct QuietSend {
+    Completion* op;
+    std::int32_t size;
+  };
+
   io_uring_sqe& next_entry(Completion* op) noexcept;
+  [[nodiscard]] bool knows_quiet_sends() const noexcept;
+  void complete_quiet_sends() noexcept;
 
   io_uring ring_;
+  std::vector<QuietSend> quiet_;       ///< sent since the last dispatch
+  std::vector<QuietSend> completing_;  ///< only inside `complete_quiet_sends()`, for its memory
+  bool is_hurried_ = false;
   bool is_open_ = true;
 };
 

@@ -1,5 +1,4 @@
-// Operations of a real ring. Needs io_uring: where the system refuses it, every test here fails
-// with the reason.
+// Operations of a real ring.
 #include "uring/ring.h"
 
 #include <fcntl.h>
@@ -8,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -17,79 +17,16 @@
 #include <utility>
 #include <vector>
 
+#include "ring_bench.h"
 #include "sluice/address.h"
 #include "sys/fd.h"
 #include "sys/pipe.h"
 #include "sys/socket.h"
-#include "uring/buffer_ring.h"
 
 namespace sluice::uring {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// Notes what its operation came to.
-class Witness {
- public:
-  void on_done(Outcome outcome) noexcept {
-    outcomes.push_back(outcome);
-    if (on_each) on_each(*this);
-  }
-  void settle() noexcept { ++settled; }
-
-  [[nodiscard]] int result() const {
-    return outcomes.empty() ? 0x7fffffff : outcomes.back().result;
-  }
-
-  std::vector<Outcome> outcomes;
-  int settled = 0;
-  void (*on_each)(Witness&) noexcept = nullptr;
-  Op<&Witness::on_done> op{*this};
-};
-
-class RingTest : public testing::Test {
- protected:
-  static Ring make_ring(unsigned entries) {
-    auto ring = Ring::create(entries);
-    if (!ring) throw std::runtime_error(ring.error().text);
-    return std::move(*ring);
-  }
-
-  /// Turns until `condition()` holds; false when it never did.
-  template <typename Condition>
-  [[nodiscard]] bool turn_until(Condition condition) {
-    const auto deadline = base::Clock::now() + 30s;
-    while (!condition()) {
-      if (base::Clock::now() > deadline) return false;
-      ring.submit_and_wait(base::milliseconds(100));
-      ring.dispatch(ring.ready());
-    }
-    return true;
-  }
-  [[nodiscard]] bool wait_for(const Witness& each) {
-    return turn_until([&] { return !each.op.is_in_flight(); });
-  }
-  /// Asks the operation to end and waits for that.
-  void end(Witness& each) {
-    ring.cancel(each.op);
-    EXPECT_TRUE(wait_for(each));
-  }
-
-  struct Pair {
-    sys::Fd one;
-    sys::Fd two;
-  };
-  static Pair make_pair(int type = SOCK_STREAM) {
-    int ends[2];
-    if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
-      throw std::runtime_error("socketpair");
-    }
-    return {sys::Fd(ends[0]), sys::Fd(ends[1])};
-  }
-
-  Ring ring = make_ring(64);
-  Witness witness;
-};
 
 TEST_F(RingTest, PollCompletesAtOnceWhenItHolds) {
   const sys::Fd ready(::eventfd(1, EFD_CLOEXEC));
@@ -147,6 +84,113 @@ TEST_F(RingTest, ASendToNobodyIsAnErrorAndNoSignal) {
   EXPECT_TRUE(wait_for(witness));
   EXPECT_EQ(witness.result(), -EPIPE);
 }
+
+// --- Quiet sends ---
+
+class QuietSend : public RingTest {
+ protected:
+  void turn(base::Duration limit) {
+    ring.submit_and_wait(limit);
+    ring.dispatch(ring.ready());
+  }
+  std::string arrived() {
+    std::string text(100, ' ');
+    const auto got = ::recv(pair.two.get(), text.data(), text.size(), 0);
+    text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    return text;
+  }
+
+  const std::vector<std::byte> bytes{4, std::byte{'x'}};
+  Pair pair = make_pair();
+};
+
+TEST_F(QuietSend, WakesNobodyAndIsCompleteAfterTheWait) {
+  ring.send_quietly(witness.op, pair.one.get(), bytes);
+  ring.submit_and_wait(20ms);
+  EXPECT_EQ(ring.ready(), 0U);
+  EXPECT_EQ(arrived(), "xxxx");
+  EXPECT_TRUE(witness.op.is_in_flight());
+  ring.dispatch(0);
+  EXPECT_FALSE(witness.op.is_in_flight());
+  EXPECT_EQ(witness.result(), 4);
+  EXPECT_EQ(witness.settled, 1);
+}
+
+TEST_F(QuietSend, IsCompleteBeforeWhatCameAfterIt) {
+  Witness answer;
+  std::array<std::byte, 8> into{};
+  ring.receive(answer.op, pair.one.get(), into);
+  ring.send_quietly(witness.op, pair.one.get(), bytes);
+  turn(0ms);
+  EXPECT_EQ(witness.outcomes.size(), 1U);
+
+  static const Witness* other = nullptr;
+  other = &answer;
+  witness.on_each = [](Witness&) noexcept { EXPECT_TRUE(other->op.is_in_flight()); };
+  ring.send_quietly(witness.op, pair.one.get(), bytes);
+  ASSERT_EQ(::send(pair.two.get(), "back", 4, 0), 4);
+  EXPECT_TRUE(wait_for(answer));
+  EXPECT_EQ(witness.outcomes.size(), 2U);
+}
+
+TEST_F(QuietSend, ThatFailsSaysSoOnce) {
+  pair.two.reset();
+  ring.send_quietly(witness.op, pair.one.get(), bytes);
+  turn(1s);
+  turn(0ms);
+  ASSERT_EQ(witness.outcomes.size(), 1U);
+  EXPECT_EQ(witness.result(), -EPIPE);
+}
+
+TEST_F(QuietSend, TellsWhatHadRoom) {
+  const std::vector<std::byte> much(16 * 1024 * 1024);
+  ring.send_quietly(witness.op, pair.one.get(), much);
+  turn(1s);
+  EXPECT_GT(witness.result(), 0);
+  EXPECT_LT(witness.result(), static_cast<int>(much.size()));
+  ring.send_quietly(witness.op, pair.one.get(), much);
+  turn(1s);
+  EXPECT_EQ(witness.result(), -EAGAIN);
+  EXPECT_EQ(witness.outcomes.size(), 2U);
+}
+
+TEST_F(QuietSend, IsNotWaitedBehindWhereSomebodyIsInAHurry) {
+  ring.hurry();
+  EXPECT_FALSE(ring.is_hurried()) << "there is nothing to hurry for";
+  ring.send_quietly(witness.op, pair.one.get(), bytes);
+  ring.hurry();
+  EXPECT_TRUE(ring.is_hurried());
+  const auto start = base::Clock::now();
+  turn(60s);
+  EXPECT_LT(base::Clock::now() - start, 30s);
+  EXPECT_EQ(witness.result(), 4);
+  EXPECT_FALSE(ring.is_hurried());
+}
+
+TEST_F(QuietSend, IsHurriedByItsCancellation) {
+  ring.send_quietly(witness.op, pair.one.get(), bytes);
+  ring.cancel(witness.op);
+  EXPECT_TRUE(ring.is_hurried());
+  EXPECT_TRUE(wait_for(witness));
+  EXPECT_EQ(witness.result(), 4);
+  EXPECT_EQ(witness.outcomes.size(), 1U);
+}
+
+TEST_F(QuietSend, IsNotTakenForDoneWhileItsFailureDoesNotFitTheQueue) {
+  const sys::Fd ready(::eventfd(1, EFD_CLOEXEC));
+  std::vector<std::unique_ptr<Witness>> crowd;
+  for (int count = 0; count < 300; ++count) {  // the queue holds 256 completions
+    crowd.push_back(std::make_unique<Witness>());
+    ring.poll(crowd.back()->op, ready.get(), POLLIN);
+  }
+  pair.two.reset();
+  ring.send_quietly(witness.op, pair.one.get(), bytes);
+  EXPECT_TRUE(wait_for(witness));
+  EXPECT_EQ(witness.result(), -EPIPE);
+  for (const auto& each : crowd) EXPECT_TRUE(wait_for(*each));
+}
+
+// --- Connections ---
 
 TEST_F(RingTest, AcceptsAndConnects) {
   const auto listener =
@@ -356,113 +400,6 @@ TEST_F(RingDeathTest, AnOperationIsSubmittedOnceAtATime) {
         ring.poll(witness.op, quiet.get(), POLLIN);
       },
       "in_flight_");
-}
-
-// --- Provided buffers ---
-
-class BufferRingTest : public RingTest {
- protected:
-  static BufferRing make_buffers(Ring& ring) {
-    auto buffers = BufferRing::create(ring.raw(), {4, 1024});
-    if (!buffers) throw std::runtime_error(buffers.error().text);
-    return std::move(*buffers);
-  }
-  void receive() { ring.receive_multishot(witness.op, pair.two.get(), BufferRing::kGroup); }
-  void send(const std::string& text) {
-    ASSERT_EQ(::send(pair.one.get(), text.data(), text.size(), MSG_NOSIGNAL),
-              static_cast<ssize_t>(text.size()));
-  }
-  [[nodiscard]] bool wait_for_outcomes(std::size_t count) {
-    return turn_until([&] { return witness.outcomes.size() >= count; });
-  }
-  std::string text(const Outcome& outcome) {
-    const auto bytes = buffers.bytes(outcome.buffer());
-    return {reinterpret_cast<const char*>(bytes.data()), static_cast<std::size_t>(outcome.result)};
-  }
-
-  BufferRing buffers = make_buffers(ring);
-  Pair pair = make_pair(SOCK_SEQPACKET);  // every message takes a buffer of its own
-};
-
-TEST_F(BufferRingTest, EachMessageArrivesInABuffer) {
-  for (std::uint16_t buffer = 0; buffer < 4; ++buffer) buffers.recycle(buffer);
-  EXPECT_EQ(buffers.count(), 4U);
-  EXPECT_EQ(buffers.length(), 1024U);
-  receive();
-  for (const char* message : {"one", "two", "three"}) send(message);
-  ASSERT_TRUE(wait_for_outcomes(3));
-  EXPECT_EQ(text(witness.outcomes[0]), "one");
-  EXPECT_EQ(text(witness.outcomes[1]), "two");
-  EXPECT_EQ(text(witness.outcomes[2]), "three");
-  for (const Outcome& outcome : witness.outcomes) {
-    EXPECT_TRUE(outcome.has_buffer());
-    EXPECT_TRUE(outcome.has_more());
-  }
-  EXPECT_TRUE(witness.op.is_in_flight());
-  end(witness);
-}
-
-TEST_F(BufferRingTest, WithoutABufferTheReceiveEndsAndLosesNothing) {
-  buffers.recycle(0);
-  buffers.recycle(1);
-  receive();
-  for (const char* message : {"one", "two", "three"}) send(message);
-  ASSERT_TRUE(wait_for(witness));
-  ASSERT_EQ(witness.outcomes.size(), 3U);
-  EXPECT_EQ(witness.result(), -ENOBUFS);
-  EXPECT_FALSE(witness.outcomes.back().has_buffer());
-  EXPECT_FALSE(witness.outcomes.back().has_more());
-
-  const Outcome first = witness.outcomes.front();
-  EXPECT_EQ(text(first), "one");
-  buffers.recycle(first.buffer());
-  receive();
-  ASSERT_TRUE(wait_for_outcomes(4));
-  EXPECT_EQ(text(witness.outcomes[3]), "three");
-  end(witness);
-}
-
-TEST_F(BufferRingTest, BuffersGoRoundManyTimes) {
-  for (std::uint16_t buffer = 0; buffer < 4; ++buffer) buffers.recycle(buffer);
-  receive();
-  for (std::size_t count = 0; count < 300; ++count) {
-    const std::string message = "message " + std::to_string(count);
-    send(message);
-    ASSERT_TRUE(wait_for_outcomes(count + 1));
-    ASSERT_EQ(text(witness.outcomes[count]), message);
-    buffers.recycle(witness.outcomes[count].buffer());
-  }
-  end(witness);
-}
-
-TEST_F(BufferRingTest, AnEndHasNoBuffer) {
-  buffers.recycle(0);
-  receive();
-  pair.one.reset();
-  ASSERT_TRUE(wait_for(witness));
-  EXPECT_EQ(witness.result(), 0);
-  EXPECT_FALSE(witness.outcomes.back().has_more());
-}
-
-TEST_F(BufferRingTest, ABufferIsNoLongerThanItWasMade) {
-  buffers.recycle(0);
-  buffers.recycle(1);
-  const Pair stream = make_pair();
-  const std::string much(1500, 'x');
-  ASSERT_EQ(::send(stream.one.get(), much.data(), much.size(), 0), 1500);
-  ring.receive_multishot(witness.op, stream.two.get(), BufferRing::kGroup);
-  ASSERT_TRUE(wait_for_outcomes(2));
-  EXPECT_EQ(witness.outcomes[0].result, 1024);
-  EXPECT_EQ(witness.outcomes[1].result, 476);
-  EXPECT_NE(witness.outcomes[0].buffer(), witness.outcomes[1].buffer());
-  end(witness);
-}
-
-TEST_F(BufferRingTest, ASecondRingForTheSameGroupIsRefused) {
-  const auto second = BufferRing::create(ring.raw(), {4, 1024});
-  ASSERT_FALSE(second.has_value());
-  EXPECT_NE(second.error().text.find("the kernel refuses a provided-buffer ring"),
-            std::string::npos);
 }
 
 }  // namespace
