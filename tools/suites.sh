@@ -169,13 +169,20 @@ suite_kernel() {
 }
 
 # suite_qemu: the same tests as suite kernel in a newer kernel with several CPUs, which is emulated.
-suite_qemu() {
+suite_qemu() { run_in_qemu "kernel 6.12" qemu; }
+
+# suite_qemu_newest: in one that can replace the keys of a connection (Linux 6.14).
+suite_qemu_newest() { run_in_qemu "newest kernel" qemu-newest --newest; }
+
+# run_in_qemu NAME RESULT [--newest]
+run_in_qemu() {
+  local name=$1 xml="$results/$2.xml"; shift 2
   ensure_packages qemu
   count_step "programs" build release src/daemon/sluice tools/lbstat/lbstat \
     tests/unit/proxy/secure_test || return 1
-  count_step "kernel" "$tree/tests/kernel/get_kernel" || return 1
-  SLUICE_KERNEL_SECONDS=3600 count_xml "kernel 6.12" "$results/qemu.xml" \
-    "$tree/tests/kernel/run" --qemu "$build_root/release" "$results/qemu.xml"
+  count_step "kernel" "$tree/tests/kernel/get_kernel" "$@" || return 1
+  SLUICE_KERNEL_SECONDS=3600 count_xml "$name" "$xml" \
+    "$tree/tests/kernel/run" --qemu "$@" "$build_root/release" "$xml"
 }
 
 suite_clang_tidy() {
