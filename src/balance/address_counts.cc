@@ -5,6 +5,7 @@
 #include <string>
 
 #include "balance/hash.h"
+#include "balance/shared_word.h"
 #include "base/random_seed.h"
 
 namespace sluice::balance {
@@ -22,10 +23,6 @@ std::uint32_t count_in(std::uint64_t word) noexcept {
 /// What stands for the address within its bucket, never 0: that is a place nobody has had.
 std::uint64_t name_of(std::uint64_t hash) noexcept {
   return std::max<std::uint64_t>(hash >> kCountBits, 1);
-}
-
-std::atomic_ref<std::uint64_t> shared(std::uint64_t& word) noexcept {
-  return std::atomic_ref<std::uint64_t>(word);
 }
 
 }  // namespace

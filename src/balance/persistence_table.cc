@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "balance/hash.h"
+#include "balance/shared_word.h"
 #include "base/random_seed.h"
 
 namespace sluice::balance {
@@ -24,10 +25,6 @@ std::uint32_t seen_in(std::uint64_t value) noexcept {
 }
 std::uint32_t server_in(std::uint64_t value) noexcept {
   return static_cast<std::uint32_t>(value);
-}
-
-std::atomic_ref<std::uint64_t> shared(std::uint64_t& word) noexcept {
-  return std::atomic_ref<std::uint64_t>(word);
 }
 
 /// Keys are hashes: two of 2^64 are moved to their neighbours, as the places need them.

@@ -19,10 +19,6 @@ constexpr std::uint64_t kHighestPort = 65'535;
 /// Every worker has a socket for every port.
 constexpr std::uint64_t kMostPortsOfRange = 1'000;
 
-tl::unexpected<std::string> wrong(std::string text) {
-  return tl::unexpected<std::string>(std::move(text));
-}
-
 /// inet_pton(3) for a view; `bytes` has room for 16.
 bool parse_ip(int family, std::string_view text, void* bytes) {
   char terminated[INET6_ADDRSTRLEN] = {};

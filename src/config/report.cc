@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "config/bounds.h"
+#include "config/utf8.h"
 
 namespace sluice::config {
 
@@ -11,10 +12,6 @@ namespace {
 
 constexpr std::size_t kMaxQuoted = 60;
 constexpr std::size_t kMaxKeyPath = 300;
-
-bool is_continuation_byte(char byte) {
-  return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
-}
 
 void append_visible(std::string& out, char byte) {
   constexpr std::string_view kHex = "0123456789abcdef";

@@ -27,10 +27,6 @@ bool is_all_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
 }
 
-tl::unexpected<std::string> wrong(std::string text) {
-  return tl::unexpected<std::string>(std::move(text));
-}
-
 std::string lower(std::string_view text) {
   std::string out(text);
   for (char& letter : out) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
+#include <utility>
 
 #include "sluice/config.h"
 
@@ -16,6 +17,11 @@ namespace sluice::config {
 
 template <typename T>
 using Parsed = tl::expected<T, std::string>;
+
+/// What is wrong with a text, as any `Parsed`.
+[[nodiscard]] inline tl::unexpected<std::string> wrong(std::string text) {
+  return tl::unexpected<std::string>(std::move(text));
+}
 
 /// `500ms`, `5s`, `10m`, `1h`, `2d`, also `1h30m`; 0 = off. At most 365 days.
 [[nodiscard]] Parsed<std::chrono::milliseconds> parse_duration(std::string_view text);

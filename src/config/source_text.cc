@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/utf8.h"
+
 namespace sluice::config {
 
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
-bool is_continuation_byte(char byte) {
-  return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
-}
 
 }  // namespace
 

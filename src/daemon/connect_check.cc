@@ -4,22 +4,15 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
+#include "daemon/asio_endpoint.h"
 #include "sys/socket.h"
 
 namespace sluice::daemon {
 namespace {
 
 namespace asio = boost::asio;
-
-asio::ip::tcp::endpoint to_asio(const Endpoint& server) {
-  asio::ip::tcp::endpoint endpoint;
-  endpoint.resize(server.size());
-  std::memcpy(endpoint.data(), server.data(), server.size());
-  return endpoint;
-}
 
 /// Keeps the handshake's last acknowledgement back for a moment, see the header. Failure does not
 /// matter: the server sees a connection that is reset.
@@ -43,7 +36,7 @@ void ConnectCheck::begin() {
   if (!open(sys::make_tcp_socket(server.family()), server.family())) {
     return finish_later(check_failed_by(errno));
   }
-  socket_.async_connect(to_asio(server),
+  socket_.async_connect(asio_endpoint<asio::ip::tcp>(server),
                         [this, self = shared_from_this()](const boost::system::error_code& error) {
                           on_connected(error);
                         });

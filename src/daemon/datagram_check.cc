@@ -1,10 +1,10 @@
 #include "daemon/datagram_check.h"
 
 #include <boost/asio/buffer.hpp>
-#include <cstring>
 #include <string_view>
 #include <utility>
 
+#include "daemon/asio_endpoint.h"
 #include "daemon/check_answer.h"
 
 namespace sluice::daemon {
@@ -12,13 +12,6 @@ namespace {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-
-asio::ip::udp::endpoint to_asio(const Endpoint& server) {
-  asio::ip::udp::endpoint endpoint;
-  endpoint.resize(server.size());
-  std::memcpy(endpoint.data(), server.data(), server.size());
-  return endpoint;
-}
 
 }  // namespace
 
@@ -31,7 +24,7 @@ void DatagramCheck::close() noexcept {
 }
 
 void DatagramCheck::begin() {
-  const auto server = to_asio(plan().address);
+  const auto server = asio_endpoint<asio::ip::udp>(plan().address);
   error_code error;
   socket_.open(server.protocol(), error);
   if (!error) socket_.connect(server, error);

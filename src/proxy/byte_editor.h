@@ -8,12 +8,21 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace sluice::proxy {
 
 /// Bytes that are not in one of the worker's receive buffers.
 using ByteString = std::vector<std::byte>;
+
+inline void append(ByteString& out, std::span<const std::byte> bytes) {
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
+
+inline void append(ByteString& out, std::string_view text) {
+  append(out, std::as_bytes(std::span(text.data(), text.size())));
+}
 
 class ByteEditor {
  public:

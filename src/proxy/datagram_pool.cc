@@ -23,7 +23,7 @@ static_assert(sizeof(io_uring_recvmsg_out) + kNameBytes + kGroBytes + kPacketInf
                   kLongestPayload <=
               DatagramPool::kBufferBytes);
 
-Endpoint endpoint_of(const in_pktinfo& info) noexcept {
+Endpoint destination_in(const in_pktinfo& info) noexcept {
   sockaddr_storage storage{};
   auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
   v4->sin_family = AF_INET;
@@ -31,7 +31,7 @@ Endpoint endpoint_of(const in_pktinfo& info) noexcept {
   return Endpoint::from_sockaddr(storage);
 }
 
-Endpoint endpoint_of(const in6_pktinfo& info) noexcept {
+Endpoint destination_in(const in6_pktinfo& info) noexcept {
   sockaddr_storage storage{};
   auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
   v6->sin6_family = AF_INET6;
@@ -106,9 +106,9 @@ void DatagramPool::read_control(const cmsghdr* first, std::size_t size, Arrival&
       arrived_[arrival.buffer].segment = std::min(segment, std::max(1U, arrival.length));
       arrival.datagrams = std::max(1U, (arrival.length + segment - 1) / segment);
     } else if (header.cmsg_level == IPPROTO_IP && header.cmsg_type == IP_PKTINFO) {
-      arrival.to = endpoint_of(data_of<in_pktinfo>(header));
+      arrival.to = destination_in(data_of<in_pktinfo>(header));
     } else if (header.cmsg_level == IPPROTO_IPV6 && header.cmsg_type == IPV6_PKTINFO) {
-      arrival.to = endpoint_of(data_of<in6_pktinfo>(header));
+      arrival.to = destination_in(data_of<in6_pktinfo>(header));
     }
     const std::size_t step = CMSG_ALIGN(header.cmsg_len);
     if (step >= size) return;

@@ -4,18 +4,6 @@
 #include <utility>
 
 namespace sluice::proxy {
-namespace {
-
-void append(ByteString& out, std::string_view text) {
-  const auto bytes = std::as_bytes(std::span(text.data(), text.size()));
-  out.insert(out.end(), bytes.begin(), bytes.end());
-}
-
-void append(ByteString& out, std::span<const std::byte> bytes) {
-  out.insert(out.end(), bytes.begin(), bytes.end());
-}
-
-}  // namespace
 
 void HttpRequestEditor::edit(std::span<const std::byte> bytes, ByteString& out) noexcept {
   if (place_ != Place::kWaiting && !waiting_.empty()) {

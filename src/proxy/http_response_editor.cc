@@ -7,13 +7,6 @@
 namespace sluice::proxy {
 namespace {
 
-constexpr int kSwitchingProtocols = 101;
-
-void append(ByteString& out, std::string_view text) {
-  const auto bytes = std::as_bytes(std::span(text.data(), text.size()));
-  out.insert(out.end(), bytes.begin(), bytes.end());
-}
-
 bool is_digit(char letter) noexcept {
   return letter >= '0' && letter <= '9';
 }

@@ -18,6 +18,8 @@
 
 namespace sluice::proxy {
 
+inline constexpr int kSwitchingProtocols = 101;
+
 class HttpResponseEditor final : public ByteEditor {
  public:
   /// `HTTP/1.1 200`.

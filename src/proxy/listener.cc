@@ -9,7 +9,7 @@ namespace sluice::proxy {
 namespace {
 
 /// Without descriptors the kernel keeps connections in its queue; sessions that end make room.
-constexpr base::milliseconds kPause{100};
+constexpr base::milliseconds kAcceptPause{100};
 
 /// Errors of one connection (accept(2)), or of none. After any other the next accept is likely to
 /// fail as well.
@@ -70,7 +70,7 @@ void Listener::settle() noexcept {
   if (is_closing_) return finish_closing();
   if (std::exchange(is_short_, false)) {
     pauses_.add(1);
-    reactor_.timers().arm(timer_, reactor_.now() + kPause);
+    reactor_.timers().arm(timer_, reactor_.now() + kAcceptPause);
   }
 }
 

@@ -6,7 +6,6 @@
 namespace sluice::proxy {
 namespace {
 
-constexpr std::size_t kMappedPrefix = 12;  // ::ffff:0:0/96
 constexpr unsigned kMappedBits = 96;
 
 void map_ipv4(IpBytes& bytes, const void* address) noexcept {

@@ -18,6 +18,9 @@ namespace sluice::proxy {
 /// An IP address without a port, IPv4 as `::ffff:a.b.c.d`.
 using IpBytes = std::array<std::uint8_t, 16>;
 
+/// Bytes of `IpBytes` before the address of IPv4: those of ::ffff:0:0/96.
+inline constexpr std::size_t kMappedPrefix = 12;
+
 /// All zero for an endpoint that has no IP address.
 [[nodiscard]] IpBytes ip_bytes(const Endpoint& endpoint) noexcept;
 

@@ -8,8 +8,6 @@
 namespace sluice::proxy {
 namespace {
 
-constexpr std::size_t kMappedPrefix = 12;  // ::ffff:0:0/96
-
 wire::ProxyAddress address_of(const Endpoint& endpoint, wire::ProxyFamily family) noexcept {
   const IpBytes bytes = ip_bytes(endpoint);
   wire::ProxyAddress address;

@@ -14,8 +14,6 @@
 namespace sluice::proxy {
 namespace {
 
-constexpr int kSwitchingProtocols = 101;
-
 /// The address alone, as X-Forwarded-For has it.
 std::string address_text(const Endpoint& client) {
   if (!client.is_specified()) return "unknown";

@@ -14,7 +14,7 @@ namespace {
 constexpr std::chrono::seconds kCountEvery{1};
 
 /// After an error that is likely to come again; and between two looks at other workers' flows.
-constexpr base::milliseconds kPause{100};
+constexpr base::milliseconds kReceivePause{100};
 
 }  // namespace
 
@@ -47,11 +47,11 @@ void UdpListener::end_turn() noexcept {
   }
   // Flows of other workers end without waking this one.
   if (is_draining() && table_.size() == 0 && !timer_.is_armed()) {
-    context_.reactor.timers().arm(timer_, context_.reactor.now() + kPause);
+    context_.reactor.timers().arm(timer_, context_.reactor.now() + kReceivePause);
   }
   if (receive_.is_in_flight() || (timer_.is_armed() && !is_draining())) return;
   if (std::exchange(is_short_, false)) {
-    return context_.reactor.timers().arm(timer_, context_.reactor.now() + kPause);
+    return context_.reactor.timers().arm(timer_, context_.reactor.now() + kReceivePause);
   }
   context_.from_clients.receive(context_.reactor.ring(), receive_, fd_.get());
 }

@@ -8,16 +8,9 @@
 #include <cerrno>
 
 #include "sys/bind_remedy.h"
+#include "sys/socket_option.h"
 
 namespace sluice::sys {
-namespace {
-
-void set_option(int fd, int level, int name, int value) noexcept {
-  // Failure leaves the kernel's default, which every caller can live with.
-  static_cast<void>(::setsockopt(fd, level, name, &value, sizeof value));
-}
-
-}  // namespace
 
 Result<Fd> listen_tcp(const Endpoint& address, PortSharing sharing, std::uint32_t backlog) {
   Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));

@@ -8,14 +8,10 @@
 #include <cstring>
 
 #include "sys/bind_remedy.h"
+#include "sys/socket_option.h"
 
 namespace sluice::sys {
 namespace {
-
-void set_option(int fd, int level, int name, int value) noexcept {
-  // Failure leaves the kernel's default, which every caller can live with.
-  static_cast<void>(::setsockopt(fd, level, name, &value, sizeof value));
-}
 
 /// The FORCE options pass the system's limit, with CAP_NET_ADMIN only; the plain ones do what they
 /// may.

@@ -63,24 +63,24 @@ struct OpenRecord {
   std::span<std::byte> plaintext;
 };
 
-OpenRecord refuse(Alert alert) noexcept {
+OpenRecord refuse_record(Alert alert) noexcept {
   return {false, alert, {}, {}};
 }
 
 OpenRecord open13(Aead& aead, RecordKeys& keys, std::span<std::byte> record,
                   const RecordHeader& header) noexcept {
-  if (header.type != RecordType::kApplicationData) return refuse(Alert::kUnexpectedMessage);
+  if (header.type != RecordType::kApplicationData) return refuse_record(Alert::kUnexpectedMessage);
   const auto body = record.subspan(wire::kRecordHeaderBytes);
-  if (body.size() <= kTagBytes) return refuse(Alert::kBadRecordMac);
+  if (body.size() <= kTagBytes) return refuse_record(Alert::kBadRecordMac);
   if (!aead.open(keys, sequence_nonce(keys), record.first(wire::kRecordHeaderBytes), body)) {
-    return refuse(Alert::kBadRecordMac);
+    return refuse_record(Alert::kBadRecordMac);
   }
   // The type is the last byte that is not padding.
   std::size_t end = body.size() - kTagBytes;
   while (end > 0 && body[end - 1] == std::byte{0}) --end;
-  if (end == 0) return refuse(Alert::kUnexpectedMessage);
+  if (end == 0) return refuse_record(Alert::kUnexpectedMessage);
   const auto plaintext = body.first(end - 1);
-  if (plaintext.size() > wire::kMaxPlaintext) return refuse(Alert::kRecordOverflow);
+  if (plaintext.size() > wire::kMaxPlaintext) return refuse_record(Alert::kRecordOverflow);
   return {true, {}, static_cast<RecordType>(body[end - 1]), plaintext};
 }
 
@@ -89,21 +89,21 @@ OpenRecord open12(Aead& aead, RecordKeys& keys, std::span<std::byte> record,
   const bool is_explicit = has_explicit_nonce(keys.version, keys.cipher);
   const std::size_t prefix = is_explicit ? kExplicitBytes : 0;
   auto body = record.subspan(wire::kRecordHeaderBytes);
-  if (body.size() < prefix + kTagBytes) return refuse(Alert::kBadRecordMac);
+  if (body.size() < prefix + kTagBytes) return refuse_record(Alert::kBadRecordMac);
   const Nonce nonce =
       is_explicit ? explicit_nonce(keys, body.first<kExplicitBytes>()) : sequence_nonce(keys);
   body = body.subspan(prefix);
   const std::size_t length = body.size() - kTagBytes;
-  if (length > wire::kMaxPlaintext) return refuse(Alert::kRecordOverflow);
+  if (length > wire::kMaxPlaintext) return refuse_record(Alert::kRecordOverflow);
   if (!aead.open(keys, nonce, additional_data(keys, header.type, length), body)) {
-    return refuse(Alert::kBadRecordMac);
+    return refuse_record(Alert::kBadRecordMac);
   }
   return {true, {}, header.type, body.first(length)};
 }
 
 OpenRecord open_one(Aead& aead, RecordKeys& keys, std::span<std::byte> record,
                     const RecordHeader& header) noexcept {
-  if (keys.sequence == kLastSequence) return refuse(Alert::kInternalError);
+  if (keys.sequence == kLastSequence) return refuse_record(Alert::kInternalError);
   const OpenRecord opened = keys.version == Version::kTls13 ? open13(aead, keys, record, header)
                                                             : open12(aead, keys, record, header);
   ++keys.sequence;

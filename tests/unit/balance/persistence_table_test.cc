@@ -20,10 +20,10 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-const base::TimePoint kStart = base::Clock::now() - hours(1);
+const base::TimePoint kAnHourAgo = base::Clock::now() - hours(1);
 
 Freshness at(base::Duration after, milliseconds limit = minutes(30)) {
-  return Freshness::at(kStart + after, limit);
+  return Freshness::at(kAnHourAgo + after, limit);
 }
 
 std::unique_ptr<PersistenceTable> table_of(std::size_t entries) {

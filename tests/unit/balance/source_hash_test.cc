@@ -15,10 +15,6 @@ namespace {
 
 constexpr std::uint64_t kClients = 20'000;
 
-std::vector<ServerSpec> ten() {
-  return servers_of_weights({1, 1, 1, 1, 1, 1, 1, 1, 1, 1});
-}
-
 /// Where each client goes while nobody holds a session.
 std::vector<std::string> homes(TestBackend& backend) {
   std::vector<std::string> all;
@@ -35,7 +31,7 @@ std::uint64_t moved(const std::vector<std::string>& before, const std::vector<st
 }
 
 TEST(SourceHash, AClientStaysWithItsServer) {
-  TestBackend backend("source_hash", ten(), {}, 2);
+  TestBackend backend("source_hash", ten_servers(), {}, 2);
   for (std::uint64_t client = 1; client < 100; ++client) {
     const std::string home = backend.pick_for(rehash(client));
     EXPECT_EQ(backend.pick_for(rehash(client), 1), home);
@@ -45,7 +41,7 @@ TEST(SourceHash, AClientStaysWithItsServer) {
 }
 
 TEST(SourceHash, WithoutAKeyTheAddressCountsAndThePortDoesNot) {
-  TestBackend backend("source_hash", ten());
+  TestBackend backend("source_hash", ten_servers());
   std::map<std::uint32_t, int> spread;
   for (int i = 0; i < 200; ++i) {
     const auto client = Endpoint::from_ip("10.0.0." + std::to_string(i), 1024).value();
@@ -58,7 +54,7 @@ TEST(SourceHash, WithoutAKeyTheAddressCountsAndThePortDoesNot) {
 }
 
 TEST(SourceHash, AServerThatGoesDownMovesItsOwnClientsAndGetsThemBack) {
-  TestBackend backend("source_hash", ten());
+  TestBackend backend("source_hash", ten_servers());
   const auto before = homes(backend);
   backend.set_down("d");
   const auto during = homes(backend);
@@ -78,9 +74,9 @@ TEST(SourceHash, AServerThatGoesDownMovesItsOwnClientsAndGetsThemBack) {
 }
 
 TEST(SourceHash, AServerThatLeavesTheFileMovesFewOthers) {
-  TestBackend backend("source_hash", ten());
+  TestBackend backend("source_hash", ten_servers());
   const auto before = homes(backend);
-  auto rest = ten();
+  auto rest = ten_servers();
   rest.erase(rest.begin() + 3);
   std::reverse(rest.begin(), rest.end());
   backend.reload(rest);
@@ -98,7 +94,7 @@ TEST(SourceHash, SharesFollowTheWeights) {
 }
 
 TEST(SourceHash, NoServerHoldsMoreThanFiveFourthsOfItsShare) {
-  TestBackend backend("source_hash", ten());
+  TestBackend backend("source_hash", ten_servers());
   // All from one client: its own server fills up to the bound, then the next of its sequence.
   const std::string home = backend.pick_for(rehash(1));
   for (int i = 0; i < 1000; ++i) backend.server(backend.pick_for(rehash(1))).session_began(0);
@@ -109,7 +105,7 @@ TEST(SourceHash, NoServerHoldsMoreThanFiveFourthsOfItsShare) {
 }
 
 TEST(SourceHash, AFewSessionsOfOneClientStayTogether) {
-  TestBackend backend("source_hash", ten());
+  TestBackend backend("source_hash", ten_servers());
   const std::string home = backend.pick_for(rehash(1));
   for (std::uint64_t i = 0; i < SourceHash::kUnboundedSessions; ++i) {
     ASSERT_EQ(backend.pick_for(rehash(1)), home);
@@ -129,7 +125,7 @@ TEST(SourceHash, FindsTheLastServerOfMany) {
 }
 
 TEST(SourceHash, WorkersPickWhileTheTableIsBuiltAnew) {
-  TestBackend backend("source_hash", ten(), {}, 2);
+  TestBackend backend("source_hash", ten_servers(), {}, 2);
   Pool pool;
   pool.backend = &backend.backend().state();
   pool.candidates = backend.backend().candidates();

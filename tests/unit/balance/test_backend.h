@@ -35,6 +35,11 @@ inline std::vector<ServerSpec> servers_of_weights(const std::vector<std::uint16_
   return specs;
 }
 
+/// Ten of weight 1.
+inline std::vector<ServerSpec> ten_servers() {
+  return servers_of_weights(std::vector<std::uint16_t>(10, 1));
+}
+
 class TestBackend {
  public:
   TestBackend(std::string policy, std::vector<ServerSpec> specs, BackendRules rules = {},

@@ -12,10 +12,6 @@
 namespace sluice::balance {
 namespace {
 
-std::vector<ServerSpec> ten() {
-  return servers_of_weights({1, 1, 1, 1, 1, 1, 1, 1, 1, 1});
-}
-
 void begin_sessions(TestBackend& backend, int count, std::uint32_t worker = 0) {
   for (int i = 0; i < count; ++i) {
     const auto picked =
@@ -34,14 +30,14 @@ std::uint64_t fullest(TestBackend& backend) {
 
 TEST(TwoChoices, TheFullestOfTenIsThreeAboveTheAverage) {
   for (int run = 0; run < 20; ++run) {
-    TestBackend backend("random", ten());
+    TestBackend backend("random", ten_servers());
     begin_sessions(backend, 10'000);
     EXPECT_LE(fullest(backend), 1003U);
   }
 }
 
 TEST(TwoChoices, TwoWorkersTogetherKeepToTheSameBound) {
-  TestBackend backend("random", ten(), {}, 2);
+  TestBackend backend("random", ten_servers(), {}, 2);
   std::thread other([&backend] { begin_sessions(backend, 5000, 1); });
   begin_sessions(backend, 5000, 0);
   other.join();
@@ -49,7 +45,7 @@ TEST(TwoChoices, TwoWorkersTogetherKeepToTheSameBound) {
 }
 
 TEST(TwoChoices, TheBoundHoldsOverAReload) {
-  TestBackend backend("random", ten());
+  TestBackend backend("random", ten_servers());
   begin_sessions(backend, 5000);
   backend.reload();
   begin_sessions(backend, 5000);
@@ -77,7 +73,7 @@ TEST(TwoChoices, OfTwoServersTheLessLoadedOneIsPicked) {
 }
 
 TEST(TwoChoices, IdleServersAreUsedEvenly) {
-  TestBackend backend("random", ten());
+  TestBackend backend("random", ten_servers());
   for (const auto& [name, count] : backend.spread(20'000)) EXPECT_NEAR(count, 2000, 250) << name;
 }
 

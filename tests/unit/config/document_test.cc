@@ -13,8 +13,8 @@ namespace {
 using testing::HasSubstr;
 
 /// A parsed text and what was said about it.
-struct Parsed {
-  explicit Parsed(std::string text) : source(std::move(text)), report("f", source) {
+struct ParsedDocument {
+  explicit ParsedDocument(std::string text) : source(std::move(text)), report("f", source) {
     document = parse_document(source, report);
     diagnostics = report.take();
   }
@@ -29,12 +29,12 @@ struct Parsed {
   Diagnostics diagnostics;
 };
 
-const Entry& entry(const Parsed& parsed, std::string_view key) {
+const Entry& entry(const ParsedDocument& parsed, std::string_view key) {
   return *parsed.document->root.node->find(key);
 }
 
 TEST(Document, KeepsKeysValuesAndPlaces) {
-  const Parsed parsed("a: 1\nb: [x, 'y']\nc: {d: e}\n");
+  const ParsedDocument parsed("a: 1\nb: [x, 'y']\nc: {d: e}\n");
   ASSERT_TRUE(parsed.document);
   EXPECT_TRUE(parsed.diagnostics.empty());
   EXPECT_EQ(entry(parsed, "a").value.node->text, "1");
@@ -49,7 +49,7 @@ TEST(Document, KeepsKeysValuesAndPlaces) {
 }
 
 TEST(Document, PlacesAreBytesAlsoBehindOtherScripts) {
-  const Parsed parsed("\xC3\xA9: \xE2\x82\xAC\r\nb: 1\r\n");
+  const ParsedDocument parsed("\xC3\xA9: \xE2\x82\xAC\r\nb: 1\r\n");
   ASSERT_TRUE(parsed.document);
   EXPECT_EQ(entry(parsed, "b").key_offset, 9U);
   EXPECT_EQ(parsed.source.position(entry(parsed, "b").value.offset).line, 2);
@@ -57,13 +57,13 @@ TEST(Document, PlacesAreBytesAlsoBehindOtherScripts) {
 }
 
 TEST(Document, SharesAliases) {
-  const Parsed parsed("a: &x {b: 1}\nc: *x\n");
+  const ParsedDocument parsed("a: &x {b: 1}\nc: *x\n");
   ASSERT_TRUE(parsed.document);
   EXPECT_EQ(entry(parsed, "a").value.node, entry(parsed, "c").value.node);
 }
 
 TEST(Document, MergesWhatIsNotThere) {
-  const Parsed parsed("a: &x {b: 1, c: 2}\nd: {<<: *x, c: 3, e: 4}\n");
+  const ParsedDocument parsed("a: &x {b: 1, c: 2}\nd: {<<: *x, c: 3, e: 4}\n");
   ASSERT_TRUE(parsed.document);
   const TreeNode& merged = *entry(parsed, "d").value.node;
   EXPECT_EQ(merged.find("b")->value.node->text, "1");
@@ -73,7 +73,7 @@ TEST(Document, MergesWhatIsNotThere) {
 }
 
 TEST(Document, MergesAListInItsOrder) {
-  const Parsed parsed("a: &x {c: 1}\nb: &y {c: 2, d: 2}\ne: {<<: [*x, *y]}\n");
+  const ParsedDocument parsed("a: &x {c: 1}\nb: &y {c: 2, d: 2}\ne: {<<: [*x, *y]}\n");
   ASSERT_TRUE(parsed.document);
   const TreeNode& merged = *entry(parsed, "e").value.node;
   EXPECT_EQ(merged.find("c")->value.node->text, "1");
@@ -81,16 +81,16 @@ TEST(Document, MergesAListInItsOrder) {
 }
 
 TEST(Document, KeepsTheFirstOfDuplicateKeys) {
-  const Parsed parsed("a:\n  - b: 1\n    b: 2\n");
+  const ParsedDocument parsed("a:\n  - b: 1\n    b: 2\n");
   ASSERT_TRUE(parsed.document);
   EXPECT_EQ(parsed.first(), "f:3:5: error: a[0].b: duplicate key, first given in line 2");
   EXPECT_EQ(entry(parsed, "a").value.node->entries[0].value.node->find("b")->value.node->text, "1");
 }
 
 TEST(Document, RefusesCycles) {
-  EXPECT_THAT(Parsed("a: &x [*x]\n").first(), HasSubstr("contains it"));
-  EXPECT_THAT(Parsed("a: &x {b: {c: *x}}\n").first(), HasSubstr("contains it"));
-  EXPECT_THAT(Parsed("a: &x {<<: *x}\n").first(), HasSubstr("contains it"));
+  EXPECT_THAT(ParsedDocument("a: &x [*x]\n").first(), HasSubstr("contains it"));
+  EXPECT_THAT(ParsedDocument("a: &x {b: {c: *x}}\n").first(), HasSubstr("contains it"));
+  EXPECT_THAT(ParsedDocument("a: &x {<<: *x}\n").first(), HasSubstr("contains it"));
 }
 
 TEST(Document, RefusesAliasBombs) {
@@ -101,40 +101,44 @@ TEST(Document, RefusesAliasBombs) {
     for (int j = 0; j < 9; ++j) text += ", " + alias;
     text += "]\n";
   }
-  EXPECT_THAT(Parsed(text).first(), HasSubstr("expand to more than"));
+  EXPECT_THAT(ParsedDocument(text).first(), HasSubstr("expand to more than"));
 }
 
 TEST(Document, RefusesDepth) {
   const std::string good(31, '[');
-  EXPECT_TRUE(Parsed("a: " + good + std::string(31, ']')).document);
-  EXPECT_FALSE(Parsed("a: [" + good + std::string(32, ']')).document);
+  EXPECT_TRUE(ParsedDocument("a: " + good + std::string(31, ']')).document);
+  EXPECT_FALSE(ParsedDocument("a: [" + good + std::string(32, ']')).document);
 }
 
 TEST(Document, RefusesHugeMappings) {
   std::string text;
   for (int i = 0; i < 201; ++i) text += "k" + std::to_string(i) + ": 1\n";
-  EXPECT_THAT(Parsed(text).first(), HasSubstr("f:201:1: error: k200: a mapping with more than"));
+  EXPECT_THAT(ParsedDocument(text).first(),
+              HasSubstr("f:201:1: error: k200: a mapping with more than"));
 }
 
 TEST(Document, RefusesTags) {
-  EXPECT_THAT(Parsed("a: !!int 3\n").first(), HasSubstr("f:1:4: error: a: YAML tags"));
+  EXPECT_THAT(ParsedDocument("a: !!int 3\n").first(), HasSubstr("f:1:4: error: a: YAML tags"));
 }
 
 TEST(Document, ExplainsSyntaxErrors) {
-  EXPECT_THAT(Parsed("a:\n\t- b: c\n").first(), HasSubstr("f:2:1: error: a tab"));
-  EXPECT_THAT(Parsed("a: 'b\n").first(), HasSubstr("f:1:4: error: a: this quote is never closed"));
-  EXPECT_THAT(Parsed("it's: \"b\n").first(), HasSubstr("f:1:7: error: it's: this quote"));
-  EXPECT_THAT(Parsed("a: [b, {c: d}\n").first(), HasSubstr("the file ends inside brackets"));
-  EXPECT_THAT(Parsed("a: [::]:80\n").first(), HasSubstr("IPv6 address needs quotes"));
-  EXPECT_THAT(Parsed("a: *:80\n").first(), HasSubstr("f:1:4: error: `*` begins a YAML alias"));
+  EXPECT_THAT(ParsedDocument("a:\n\t- b: c\n").first(), HasSubstr("f:2:1: error: a tab"));
+  EXPECT_THAT(ParsedDocument("a: 'b\n").first(),
+              HasSubstr("f:1:4: error: a: this quote is never closed"));
+  EXPECT_THAT(ParsedDocument("it's: \"b\n").first(), HasSubstr("f:1:7: error: it's: this quote"));
+  EXPECT_THAT(ParsedDocument("a: [b, {c: d}\n").first(),
+              HasSubstr("the file ends inside brackets"));
+  EXPECT_THAT(ParsedDocument("a: [::]:80\n").first(), HasSubstr("IPv6 address needs quotes"));
+  EXPECT_THAT(ParsedDocument("a: *:80\n").first(),
+              HasSubstr("f:1:4: error: `*` begins a YAML alias"));
 }
 
 TEST(Document, FallsBackToTheParsersWords) {
-  EXPECT_THAT(Parsed("a: &b &c d\n").first(), HasSubstr("not valid YAML: cannot assign"));
+  EXPECT_THAT(ParsedDocument("a: &b &c d\n").first(), HasSubstr("not valid YAML: cannot assign"));
 }
 
 TEST(Locator, FindsEntriesAliasesAndDefaults) {
-  const Parsed parsed(
+  const ParsedDocument parsed(
       "defaults: {retries: 1, timeouts: {idle: 1s}}\n"
       "backends:\n"
       "  - {name: a, balance: first, timeouts: {connect: 1s}}\n"
@@ -152,7 +156,7 @@ TEST(Locator, FindsEntriesAliasesAndDefaults) {
 }
 
 TEST(Locator, TakesASingleValueForAListOfOne) {
-  const Parsed parsed("frontends:\n  - listen: a\n");
+  const ParsedDocument parsed("frontends:\n  - listen: a\n");
   const Locator locator(*parsed.document);
   const Locator::Place place = locator.find(make_path("frontends", 0, "listen", 0));
   EXPECT_EQ(place.key_path, "frontends[0].listen");

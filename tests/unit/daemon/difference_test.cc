@@ -12,7 +12,7 @@ Item named(const char* name) {
   return item;
 }
 
-Config make_config() {
+Config config_before() {
   Config config;
   BackendConfig shop;
   shop.name = "shop";
@@ -35,8 +35,8 @@ class DifferenceTest : public testing::Test {
  protected:
   std::string difference() const { return describe_difference(before, after); }
 
-  const Config before = make_config();
-  Config after = make_config();
+  const Config before = config_before();
+  Config after = config_before();
 };
 
 TEST_F(DifferenceTest, IsNoneForTheSame) {
@@ -96,7 +96,7 @@ TEST_F(DifferenceTest, SettingsAreOneThing) {
 
 TEST_F(DifferenceTest, EverySettingCounts) {
   const auto differs = [this](auto change) {
-    after = make_config();
+    after = config_before();
     change(after);
     return difference() == "~settings";
   };

@@ -185,7 +185,7 @@ TEST_F(ListenerSetTest, ARangeIsAnAddressForEachPort) {
 }
 
 /// Connects to a UNIX socket; not open where nobody listens.
-sys::Fd connect_to(const std::string& path) {
+sys::Fd connect_to_path(const std::string& path) {
   sockaddr_un to{};
   to.sun_family = AF_UNIX;
   path.copy(to.sun_path, sizeof to.sun_path - 1);
@@ -211,13 +211,13 @@ TEST_F(ListenerSetTest, WorkersShareAUnixSocket) {
     ASSERT_TRUE(prepared.has_value()) << prepared.error()[0].to_string();
     ASSERT_EQ(prepared->by_worker.size(), kWorkers);
     set.commit(config, *prepared);
-    EXPECT_TRUE(connect_to(path).is_open());
+    EXPECT_TRUE(connect_to_path(path).is_open());
     EXPECT_EQ(set.shown("unix:" + path), "unix:" + path);
     const sys::Fd accepted(::accept(prepared->by_worker[2][0].fd.get(), nullptr, nullptr));
     EXPECT_EQ(sys::remote_endpoint(accepted.get()).to_string(), "unix");
     EXPECT_FALSE(sys::remote_endpoint(accepted.get()).is_specified());
   }
-  EXPECT_FALSE(connect_to(path).is_open()) << "its sockets were the workers'";
+  EXPECT_FALSE(connect_to_path(path).is_open()) << "its sockets were the workers'";
   EXPECT_EQ(::access(path.c_str(), F_OK), 0) << "its file is the set's";
   config.frontends[0].listen[0].mode = 0600;
   const auto again = set.prepare(config, "a.yaml");

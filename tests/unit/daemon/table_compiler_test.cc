@@ -7,7 +7,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Config make_config() {
+Config config_to_compile() {
   Config config;
   BackendConfig shop;
   shop.name = "shop";
@@ -54,7 +54,7 @@ class TableCompilerTest : public testing::Test {
     return *compiled.table->backends().front();
   }
 
-  Config config = make_config();
+  Config config = config_to_compile();
   StateRegistry registry{2};
 };
 

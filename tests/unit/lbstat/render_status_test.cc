@@ -5,6 +5,7 @@
 #include <string>
 
 #include "fake_source.h"
+#include "layouts.h"
 #include "lbstat/format.h"
 #include "lbstat/render.h"
 
@@ -13,8 +14,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::Not;
-
-constexpr Layout kPipe{100, Colour::kOff, Cut::kWhole};
 
 Status status() {
   return daemon::FakeSource().status();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fake_source.h"
+#include "layouts.h"
 
 namespace sluice::lbstat {
 namespace {
@@ -14,7 +15,6 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr Layout kPipe{100, Colour::kOff, Cut::kWhole};
 constexpr Layout kWide{200, Colour::kOff, Cut::kShorten};
 
 std::vector<ServerRow> servers() {

@@ -8,17 +8,10 @@
 #include <string_view>
 
 #include "proxy/http_response_editor.h"
+#include "spoken.h"
 
 namespace sluice::proxy {
 namespace {
-
-std::span<const std::byte> bytes_of(std::string_view text) {
-  return std::as_bytes(std::span(text.data(), text.size()));
-}
-
-std::string text_of(const ByteString& bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 std::string feed(ByteEditor& editor, std::string_view text, std::size_t step) {
   ByteString out;

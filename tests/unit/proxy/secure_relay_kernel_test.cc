@@ -17,27 +17,18 @@ namespace sluice::proxy {
 namespace {
 
 using tls::test::pattern;
-using tls::test::to_text;
 using End = FarEnd::End;
 
 constexpr SecureOptions kAlways{{}, tls::KtlsUse::kAlways, {}};
 constexpr SecureOptions kBulk{{}, tls::KtlsUse::kBulk, {}};
 
 /// What goes to its far end soon finds no room.
-TcpPair make_narrow_pair() {
+TcpPair make_pair_of_small_buffers() {
   constexpr int kBytes = 16 * 1024;
   TcpPair pair = make_tcp_pair();
   ::setsockopt(pair.near.get(), SOL_SOCKET, SO_SNDBUF, &kBytes, sizeof kBytes);
   ::setsockopt(pair.far.get(), SOL_SOCKET, SO_RCVBUF, &kBytes, sizeof kBytes);
   return pair;
-}
-
-/// Writes from another thread, since the test's own reads meanwhile.
-void expect_carried(FarEnd& from, FarEnd& to, const Bytes& bytes) {
-  auto written = std::async(std::launch::async, [&] { return from.write(bytes); });
-  const Bytes arrived = to.read(bytes.size());
-  EXPECT_TRUE(written.get());
-  EXPECT_TRUE(arrived == bytes) << arrived.size() << " of " << bytes.size();
 }
 
 /// Records that the client makes with its own keys, by our own sealing: what OpenSSL would not say.
@@ -212,7 +203,7 @@ TEST_F(SecureRelayInKernel, WithoutAPipeItCopiesAndLosesNothing) {
 /// Kernels lose what finds no slot in the pipe (mainline 7e7be31bfdb0): many small pages.
 TEST_F(SecureRelayInKernel, APipeThatFillsLosesNothing) {
   SecureLoop loop(kAlways);
-  SecureSession session(loop, {}, kPlain, make_tcp_pair(), make_narrow_pair());
+  SecureSession session(loop, {}, kPlain, make_tcp_pair(), make_pair_of_small_buffers());
   splice_up(session);
   const Bytes bytes = pattern(600'000);
   auto written = std::async(std::launch::async, [&] { return session.client.write(bytes); });
@@ -456,7 +447,7 @@ TEST_F(SecureRelayInKernel, AKeyThatIsUsedUpEndsTheSessionWhereItCannotBeReplace
 /// first.
 TEST_F(SecureRelayInKernel, ASlowReaderGetsTheTailAndCloseNotify) {
   SecureLoop loop(kBulk);
-  SecureSession session(loop, {}, kPlain, make_narrow_pair(), make_tcp_pair());
+  SecureSession session(loop, {}, kPlain, make_pair_of_small_buffers(), make_tcp_pair());
   const Bytes bytes = pattern(600'000);
   auto written = std::async(std::launch::async, [&] {
     const bool is_sent = session.server.write(bytes);

@@ -35,14 +35,6 @@ Speaks server_speaks(const Kind& kind) {
   return {true, std::get<1>(kind), std::get<2>(kind)};
 }
 
-/// Writes from another thread, since the test's own reads meanwhile.
-void expect_carried(FarEnd& from, FarEnd& to, const Bytes& bytes) {
-  auto written = std::async(std::launch::async, [&] { return from.write(bytes); });
-  const Bytes arrived = to.read(bytes.size());
-  EXPECT_TRUE(written.get());
-  EXPECT_TRUE(arrived == bytes) << arrived.size() << " of " << bytes.size();
-}
-
 std::uint64_t lent(SecureLoop& loop) {
   return loop.run([&] { return loop.parts().secure.buffers.lent(); });
 }

@@ -155,4 +155,11 @@ class SessionBench {
   reactor::LoopThread<SessionParts> loop_;
 };
 
+inline void expect_ending(const std::optional<SessionRecord>& record, CloseReason reason,
+                          Side side) {
+  ASSERT_TRUE(record.has_value()) << "no session ended";
+  EXPECT_EQ(to_string(record->ending.reason), to_string(reason));
+  EXPECT_EQ(to_string(record->ending.side), to_string(side));
+}
+
 }  // namespace sluice::proxy

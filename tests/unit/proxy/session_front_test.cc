@@ -11,37 +11,12 @@
 #include "line_stage.h"
 #include "proxy/session.h"
 #include "session_bench.h"
+#include "spoken.h"
 
 namespace sluice::proxy {
 namespace {
 
 using namespace std::chrono_literals;
-
-Bytes bytes_of(std::string_view text) {
-  Bytes bytes;
-  for (const char each : text) bytes.push_back(static_cast<std::byte>(each));
-  return bytes;
-}
-
-std::string text_of(const Bytes& bytes) {
-  std::string text;
-  for (const std::byte each : bytes) text += static_cast<char>(each);
-  return text;
-}
-
-void say(const sys::Fd& fd, std::string_view text) {
-  EXPECT_TRUE(send_all(fd.get(), bytes_of(text)));
-}
-
-std::string hear(const sys::Fd& fd, std::size_t count) {
-  return text_of(receive_exactly(fd.get(), count));
-}
-
-void expect_ending(const std::optional<SessionRecord>& record, CloseReason reason, Side side) {
-  ASSERT_TRUE(record.has_value()) << "no session ended";
-  EXPECT_EQ(to_string(record->ending.reason), to_string(reason));
-  EXPECT_EQ(to_string(record->ending.side), to_string(side));
-}
 
 std::vector<StageSequence> introduce_all(std::size_t servers, const LinePlan& plan) {
   std::vector<StageSequence> introductions;

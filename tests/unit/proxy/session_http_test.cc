@@ -14,28 +14,12 @@
 #include "line_stage.h"
 #include "proxy/http_head_stage.h"
 #include "session_bench.h"
+#include "spoken.h"
 
 namespace sluice::proxy {
 namespace {
 
 using namespace std::chrono_literals;
-
-Bytes bytes_of(std::string_view text) {
-  const auto bytes = std::as_bytes(std::span(text.data(), text.size()));
-  return {bytes.begin(), bytes.end()};
-}
-
-std::string text_of(const Bytes& bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-void say(const sys::Fd& fd, std::string_view text) {
-  EXPECT_TRUE(send_all(fd.get(), bytes_of(text)));
-}
-
-std::string hear(const sys::Fd& fd, std::size_t count) {
-  return text_of(receive_exactly(fd.get(), count));
-}
 
 /// Hears exactly this.
 void expect_to_hear(const sys::Fd& fd, std::string_view text) {

@@ -20,12 +20,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-void expect_ending(const std::optional<SessionRecord>& record, CloseReason reason, Side side) {
-  ASSERT_TRUE(record.has_value()) << "no session ended";
-  EXPECT_EQ(to_string(record->ending.reason), to_string(reason));
-  EXPECT_EQ(to_string(record->ending.side), to_string(side));
-}
-
 /// A session between a client and a server, up and relaying.
 struct Talk {
   Talk(SessionBench& bench, const TcpServer& listener)

@@ -18,18 +18,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-void expect_ending(const std::optional<SessionRecord>& record, CloseReason reason, Side side) {
-  ASSERT_TRUE(record.has_value()) << "no session ended";
-  EXPECT_EQ(to_string(record->ending.reason), to_string(reason));
-  EXPECT_EQ(to_string(record->ending.side), to_string(side));
-}
-
-void reset(sys::Fd& fd) {
-  const linger hard{.l_onoff = 1, .l_linger = 0};
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-  fd.reset();
-}
-
 class SessionWaitTest : public testing::Test {
  protected:
   BackendSetup one_at_a_time() {

@@ -10,17 +10,12 @@
 #include <cerrno>
 #include <string>
 
+#include "option_of.h"
+
 namespace sluice::sys {
 namespace {
 
 const Endpoint kAnyPort = *Endpoint::parse("127.0.0.1:0");
-
-int option(int fd, int level, int name) {
-  int value = -1;
-  socklen_t size = sizeof value;
-  ::getsockopt(fd, level, name, &value, &size);
-  return value;
-}
 
 bool wait_for(int fd, short events) {
   pollfd wanted{fd, events, 0};
@@ -46,7 +41,7 @@ TEST(ListenTcp, MakesANonBlockingListenerWhoseSocketsSendAtOnce) {
   const Connection connection;
   EXPECT_NE(::fcntl(connection.listener.get(), F_GETFL) & O_NONBLOCK, 0);
   EXPECT_NE(::fcntl(connection.listener.get(), F_GETFD) & FD_CLOEXEC, 0);
-  EXPECT_EQ(option(connection.server.get(), IPPROTO_TCP, TCP_NODELAY), 1) << "inherited";
+  EXPECT_EQ(option_of(connection.server.get(), IPPROTO_TCP, TCP_NODELAY), 1) << "inherited";
 }
 
 TEST(ListenTcp, GivesAPortForPort0) {
@@ -98,9 +93,9 @@ TEST(MakeTcpSocket, IsNonBlocking) {
 
 TEST(SetNoDelay, TurnsNaglesAlgorithmOff) {
   const Fd fd = make_tcp_socket(AF_INET);
-  EXPECT_EQ(option(fd.get(), IPPROTO_TCP, TCP_NODELAY), 0);
+  EXPECT_EQ(option_of(fd.get(), IPPROTO_TCP, TCP_NODELAY), 0);
   set_no_delay(fd.get());
-  EXPECT_EQ(option(fd.get(), IPPROTO_TCP, TCP_NODELAY), 1);
+  EXPECT_EQ(option_of(fd.get(), IPPROTO_TCP, TCP_NODELAY), 1);
 }
 
 TEST(MakeTcpSocket, IsNotOpenForAFamilyThatDoesNotExist) {
@@ -112,12 +107,12 @@ TEST(MakeTcpSocket, IsNotOpenForAFamilyThatDoesNotExist) {
 TEST(SetKeepalive, SetsTheTimes) {
   const Fd fd = make_tcp_socket(AF_INET);
   set_keepalive(fd.get(), Keepalive::kOn);
-  EXPECT_EQ(option(fd.get(), SOL_SOCKET, SO_KEEPALIVE), 1);
-  EXPECT_EQ(option(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE), 60);
-  EXPECT_EQ(option(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL), 10);
-  EXPECT_EQ(option(fd.get(), IPPROTO_TCP, TCP_KEEPCNT), 6);
+  EXPECT_EQ(option_of(fd.get(), SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(option_of(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE), 60);
+  EXPECT_EQ(option_of(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL), 10);
+  EXPECT_EQ(option_of(fd.get(), IPPROTO_TCP, TCP_KEEPCNT), 6);
   set_keepalive(fd.get(), Keepalive::kOff);
-  EXPECT_EQ(option(fd.get(), SOL_SOCKET, SO_KEEPALIVE), 0);
+  EXPECT_EQ(option_of(fd.get(), SOL_SOCKET, SO_KEEPALIVE), 0);
 }
 
 TEST(ResetOnClose, MakesTheOtherEndSeeAReset) {

@@ -6,15 +6,10 @@
 
 #include <cerrno>
 
+#include "option_of.h"
+
 namespace sluice::sys {
 namespace {
-
-int option(int fd, int level, int name) {
-  int value = -1;
-  socklen_t size = sizeof value;
-  EXPECT_EQ(::getsockopt(fd, level, name, &value, &size), 0);
-  return value;
-}
 
 Endpoint endpoint(const char* text) {
   return Endpoint::parse(text).value();
@@ -25,10 +20,10 @@ TEST(UdpSocket, AsksForTheLocalAddressOnWildcardsOnly) {
   const auto one = bind_udp(endpoint("127.0.0.1:0"), PortSharing::kShared);
   const auto any6 = bind_udp(endpoint("[::]:0"), PortSharing::kShared);
   ASSERT_TRUE(any && one && any6);
-  EXPECT_EQ(option(any->get(), IPPROTO_IP, IP_PKTINFO), 1);
-  EXPECT_EQ(option(one->get(), IPPROTO_IP, IP_PKTINFO), 0);
-  EXPECT_EQ(option(any6->get(), IPPROTO_IPV6, IPV6_RECVPKTINFO), 1);
-  EXPECT_EQ(option(any6->get(), IPPROTO_IPV6, IPV6_V6ONLY), 1);
+  EXPECT_EQ(option_of(any->get(), IPPROTO_IP, IP_PKTINFO), 1);
+  EXPECT_EQ(option_of(one->get(), IPPROTO_IP, IP_PKTINFO), 0);
+  EXPECT_EQ(option_of(any6->get(), IPPROTO_IPV6, IPV6_RECVPKTINFO), 1);
+  EXPECT_EQ(option_of(any6->get(), IPPROTO_IPV6, IPV6_V6ONLY), 1);
 }
 
 TEST(UdpSocket, SharesAPortOnlyWhenAsked) {

@@ -12,11 +12,6 @@ namespace {
 
 using Status = Handshake::Status;
 
-const TestAuthority& authority() {
-  static const TestAuthority made("test authority");
-  return made;
-}
-
 /// A client as a browser would be, with knobs.
 struct Client {
   explicit Client(std::string name_in) : name(std::move(name_in)) {

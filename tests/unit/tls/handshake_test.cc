@@ -20,11 +20,6 @@ std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
-const TestAuthority& authority() {
-  static const TestAuthority made("test authority");
-  return made;
-}
-
 /// Both ends as OpenSSL contexts of our making, with everything a test wants to vary.
 class HandshakeTest : public ::testing::Test {
  protected:

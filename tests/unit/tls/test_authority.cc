@@ -104,6 +104,11 @@ Pem TestAuthority::issue(const CertificateWish& wish) const {
   return to_pem(made.get(), key.get());
 }
 
+const TestAuthority& authority() {
+  static const TestAuthority made("test authority");
+  return made;
+}
+
 TestAuthority TestAuthority::delegate(const std::string& name) const {
   TestAuthority below;
   below.name_ = name;

@@ -45,6 +45,9 @@ class TestAuthority {
   Pem pem_;
 };
 
+/// One for a whole test program; keys take their time.
+[[nodiscard]] const TestAuthority& authority();
+
 /// Signed by its own key.
 [[nodiscard]] Pem self_signed(const CertificateWish& wish);
 

@@ -14,9 +14,9 @@ namespace sluice::wire {
 namespace {
 
 using Bytes = std::vector<std::byte>;
-using Status = ClientHelloReader::Status;
+using HelloStatus = ClientHelloReader::Status;
 
-Bytes bytes_of(std::string_view text) {
+Bytes to_bytes(std::string_view text) {
   Bytes out;
   for (const char each : text) out.push_back(static_cast<std::byte>(each));
   return out;
@@ -47,12 +47,12 @@ Bytes name_entry(const Bytes& name, std::size_t type = 0) {
 }
 
 Bytes sni(std::string_view name) {
-  return extension(0, vector_of(name_entry(bytes_of(name)), 2));
+  return extension(0, vector_of(name_entry(to_bytes(name)), 2));
 }
 
 /// The extensions of a browser that come before the name.
 Bytes usual() {
-  return extension(0x2a2a, {}) + extension(43, bytes_of("\x02\x03\x04")) + extension(23, {});
+  return extension(0x2a2a, {}) + extension(43, to_bytes("\x02\x03\x04")) + extension(23, {});
 }
 
 struct Hello {
@@ -107,13 +107,13 @@ ClientHelloReader read(const Bytes& bytes) {
 
 void expect_name(const Bytes& bytes, std::string_view name) {
   const ClientHelloReader reader = read(bytes);
-  EXPECT_EQ(reader.status(), Status::kComplete) << reader.problem();
+  EXPECT_EQ(reader.status(), HelloStatus::kComplete) << reader.problem();
   EXPECT_EQ(reader.server_name(), name);
 }
 
 void expect_other(const Bytes& bytes, std::string_view problem) {
   const ClientHelloReader reader = read(bytes);
-  EXPECT_EQ(reader.status(), Status::kOther);
+  EXPECT_EQ(reader.status(), HelloStatus::kOther);
   EXPECT_EQ(reader.problem(), problem);
   EXPECT_EQ(reader.server_name(), "");
 }
@@ -144,19 +144,19 @@ TEST(ClientHello, IsIncompleteUntilItsLastByte) {
   const Bytes bytes = hello_for("shop.example.com");
   for (std::size_t count = 0; count < bytes.size(); ++count) {
     ClientHelloReader reader;
-    EXPECT_EQ(reader.feed(std::span(bytes).first(count)), Status::kIncomplete) << count;
+    EXPECT_EQ(reader.feed(std::span(bytes).first(count)), HelloStatus::kIncomplete) << count;
   }
 }
 
 TEST(ClientHello, WhatComesBehindItDoesNotMatter) {
-  expect_name(hello_for("shop.example.com") + bytes_of("early data"), "shop.example.com");
+  expect_name(hello_for("shop.example.com") + to_bytes("early data"), "shop.example.com");
 }
 
 TEST(ClientHello, InRecordsOfAnySize) {
   const Bytes message = message_of(Hello{.extensions = usual() + sni("shop.example.com")});
   for (std::size_t most = 1; most < message.size(); ++most) {
     ClientHelloReader reader;
-    EXPECT_EQ(reader.feed(records_of(message, most)), Status::kComplete) << most;
+    EXPECT_EQ(reader.feed(records_of(message, most)), HelloStatus::kComplete) << most;
     EXPECT_EQ(reader.server_name(), "shop.example.com");
   }
 }
@@ -198,7 +198,7 @@ TEST(ClientHello, MayNotHideInTinyRecords) {
 TEST(ClientHello, OtherProtocolsAreKnownByTheirFirstBytes) {
   for (const std::string_view text : {"GET / HTTP/1.1", "SSH-2.0-x", "\x80\x2e\x01\x03\x01",
                                       "\x15\x03\x01", "\x16\x02", "\x16G"}) {
-    expect_other(bytes_of(text), "");
+    expect_other(to_bytes(text), "");
   }
 }
 
@@ -208,8 +208,8 @@ TEST(ClientHello, AnotherHandshakeMessage) {
 }
 
 TEST(ClientHello, RecordsOfAWrongLength) {
-  expect_other(bytes_of("\x16\x03\x01") + number(0, 2), "its TLS record has a wrong length");
-  expect_other(bytes_of("\x16\x03\x01") + number(kMaxPlaintext + 1, 2),
+  expect_other(to_bytes("\x16\x03\x01") + number(0, 2), "its TLS record has a wrong length");
+  expect_other(to_bytes("\x16\x03\x01") + number(kMaxPlaintext + 1, 2),
                "its TLS record has a wrong length");
 }
 
@@ -239,7 +239,7 @@ TEST(ClientHello, BrokenExtensions) {
 }
 
 TEST(ClientHello, BrokenNames) {
-  const Bytes name = bytes_of("a.example.com");
+  const Bytes name = to_bytes("a.example.com");
   expect_malformed_name({});
   expect_malformed_name(vector_of({}, 2));
   expect_malformed_name(vector_of(name_entry({}), 2));
@@ -249,7 +249,7 @@ TEST(ClientHello, BrokenNames) {
   expect_malformed_name(vector_of(name_entry(Bytes(256, std::byte{'a'})), 2));
   for (const std::string_view bad : {std::string_view("a\0.example.com", 14),
                                      std::string_view("a b"), std::string_view("b\xc3\xbc.de")}) {
-    expect_malformed_name(vector_of(name_entry(bytes_of(bad)), 2));
+    expect_malformed_name(vector_of(name_entry(to_bytes(bad)), 2));
   }
 }
 

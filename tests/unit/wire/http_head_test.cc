@@ -10,7 +10,7 @@
 namespace sluice::wire {
 namespace {
 
-using Status = HeadReader::Status;
+using HeadStatus = HeadReader::Status;
 
 std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
@@ -18,7 +18,7 @@ std::span<const std::byte> bytes_of(std::string_view text) {
 
 /// Feeds `text` in pieces of `step` bytes; gives what was not taken.
 std::string_view feed(HeadReader& reader, std::string_view text, std::size_t step) {
-  while (!text.empty() && reader.status() == Status::kIncomplete) {
+  while (!text.empty() && reader.status() == HeadStatus::kIncomplete) {
     text.remove_prefix(reader.feed(bytes_of(text.substr(0, step))));
   }
   return text;
@@ -36,7 +36,7 @@ std::string with(std::string_view fields) {
 
 std::string problem_of(std::string_view text) {
   const HeadReader reader = read(text);
-  EXPECT_EQ(reader.status(), Status::kInvalid) << text;
+  EXPECT_EQ(reader.status(), HeadStatus::kInvalid) << text;
   return reader.problem();
 }
 
@@ -47,7 +47,7 @@ TEST(HeadReader, FindsTheEndInAnySegmentation) {
     HeadReader reader;
     const std::string all = head + "hello";
     EXPECT_EQ(feed(reader, all, step), "hello") << step;
-    ASSERT_EQ(reader.status(), Status::kComplete) << step << reader.problem();
+    ASSERT_EQ(reader.status(), HeadStatus::kComplete) << step << reader.problem();
     EXPECT_EQ(reader.text(), head);
     EXPECT_EQ(reader.head().body, BodyKind::kLength);
     EXPECT_EQ(reader.head().length, 5U);
@@ -57,7 +57,7 @@ TEST(HeadReader, FindsTheEndInAnySegmentation) {
 TEST(HeadReader, DropsEmptyLinesBeforeTheRequest) {
   HeadReader reader;
   feed(reader, "\r\n\r\n" + with(""), 3);
-  EXPECT_EQ(reader.status(), Status::kComplete);
+  EXPECT_EQ(reader.status(), HeadStatus::kComplete);
   EXPECT_EQ(reader.text(), with(""));
 }
 
@@ -71,16 +71,16 @@ TEST(HeadReader, IsEmptyUntilALineBegins) {
 
 TEST(HeadReader, BeginsAnew) {
   HeadReader reader = read("NO\n");
-  EXPECT_EQ(reader.status(), Status::kInvalid);
+  EXPECT_EQ(reader.status(), HeadStatus::kInvalid);
   reader.reset();
   feed(reader, with(""), 1000);
-  EXPECT_EQ(reader.status(), Status::kComplete);
+  EXPECT_EQ(reader.status(), HeadStatus::kComplete);
 }
 
 TEST(HeadReader, KnowsWhatTheMethodMeans) {
   EXPECT_TRUE(read("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n").head().is_head);
   EXPECT_TRUE(read("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n").head().is_connect);
-  EXPECT_EQ(read("PURGE * HTTP/1.1\r\nHost: a\r\n\r\n").status(), Status::kComplete);
+  EXPECT_EQ(read("PURGE * HTTP/1.1\r\nHost: a\r\n\r\n").status(), HeadStatus::kComplete);
 }
 
 TEST(HeadReader, KnowsAnUpgrade) {
@@ -92,9 +92,9 @@ TEST(HeadReader, KnowsAnUpgrade) {
 }
 
 TEST(HeadReader, TakesOldAndPlainRequests) {
-  EXPECT_EQ(read("GET / HTTP/1.0\r\n\r\n").status(), Status::kComplete);
+  EXPECT_EQ(read("GET / HTTP/1.0\r\n\r\n").status(), HeadStatus::kComplete);
   EXPECT_EQ(read(with("X-Empty:\r\nX-Umlaut: \xc3\xa4\r\nX-Tab: a\tb\r\n")).status(),
-            Status::kComplete);
+            HeadStatus::kComplete);
 }
 
 TEST(HeadReader, RefusesWhatTwoParsersReadDifferently) {
@@ -124,7 +124,7 @@ TEST(HeadReader, RefusesWhatTwoParsersReadDifferently) {
 TEST(HeadReader, RefusesLengthsThatAreNoNumbers) {
   for (const auto* length : {"", "-1", "+4", "0x4", "4 4", "1e3", "99999999999999999999"}) {
     const HeadReader reader = read(with("Content-Length: " + std::string(length) + "\r\n"));
-    EXPECT_EQ(reader.status(), Status::kInvalid) << length;
+    EXPECT_EQ(reader.status(), HeadStatus::kInvalid) << length;
   }
 }
 
@@ -134,7 +134,7 @@ TEST(HeadReader, RefusesMalformedRequests) {
         "GET /\r\nHost: a\r\n\r\n", "G{T / HTTP/1.1\r\nHost: a\r\n\r\n", "/ HTTP/1.1\r\n\r\n",
         "GET / HTTP/1.1 \r\nHost: a\r\n\r\n", "GET / http/1.1\r\nHost: a\r\n\r\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x16\x03\x01\x02", "SSH-2.0-OpenSSH_9.2\r\n\r\n"}) {
-    EXPECT_EQ(read(text).status(), Status::kInvalid) << text;
+    EXPECT_EQ(read(text).status(), HeadStatus::kInvalid) << text;
   }
   EXPECT_EQ(problem_of(with("X : a\r\n")), "name of a header field malformed");
   EXPECT_EQ(problem_of(with("X\r\n")), "name of a header field malformed");
@@ -150,16 +150,16 @@ TEST(HeadReader, StopsAtItsLimit) {
   const std::string head = with("X: " + std::string(200, 'x') + "\r\n");
   HeadReader enough(head.size());
   feed(enough, head, 7);
-  EXPECT_EQ(enough.status(), Status::kComplete);
+  EXPECT_EQ(enough.status(), HeadStatus::kComplete);
   for (const std::size_t step : {std::size_t{1}, std::size_t{7}, head.size()}) {
     HeadReader less(head.size() - 1);
     feed(less, head, step);
-    EXPECT_EQ(less.status(), Status::kTooLarge);
+    EXPECT_EQ(less.status(), HeadStatus::kTooLarge);
     EXPECT_LT(less.text().size(), head.size());
   }
   HeadReader lines(10);
   feed(lines, "\r\n\r\n\r\n\r\n\r\n\r\n", 1);
-  EXPECT_EQ(lines.status(), Status::kTooLarge);
+  EXPECT_EQ(lines.status(), HeadStatus::kTooLarge);
 }
 
 TEST(HeaderFields, GivesEachLine) {
