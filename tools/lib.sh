@@ -82,8 +82,10 @@ service_units() {
 # takes for the same at -O1, and the tests hardly notice. The fuzz targets run for their time, so
 # preset `clang` is optimized. The check of vtables is off: it asks a pipe whether an address is
 # readable, and takes every object for a bad one where tests leave no descriptor for a pipe.
+# Their time goes into reading headers, so that several files of a target are one translation unit;
+# release and debug compile each file by itself, which shows an include that is missing.
 preset_options() {
-  local sanitized="-Ddebug=true -Db_lundef=false -Dbench=false"
+  local sanitized="-Ddebug=true -Db_lundef=false -Dbench=false -Dunity=on -Dunity_size=8"
   sanitized+=" -Dcpp_args=['-g1','-fno-sanitize=vptr']"
   case $1 in
     release) echo "-Dbuildtype=release" ;;
