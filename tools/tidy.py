@@ -180,6 +180,23 @@ def rule_layers(source):
             yield source.find("layers", number, f"{source.folder}/ is not above {target}: {quoted}")
 
 
+def rule_include_headers(source):
+    """Sources are listed in meson.build; the units of unity builds are generated."""
+    for number, quoted, angled in includes(source):
+        if re.search(r"\.(cc|cpp|c)$", quoted or angled):
+            yield source.find("include-headers", number, f"not a header: {quoted or angled}")
+
+
+def rule_unused_using(source):
+    """clang-tidy's misc-unused-using-decls sees main files only, and of a unity build none."""
+    if not source.path.endswith(".cc"):
+        return
+    for match in re.finditer(r"^using (?:\w+::)+(\w+);", source.code, re.M):
+        if len(re.findall(rf"\b{match.group(1)}\b", source.code)) == 1:
+            yield source.find("unused-using", source.line_of(match.start()),
+                              f"nothing uses {match.group(1)}")
+
+
 def may_include(folder, target):
     return (folder == target or LAYERS[target] < LAYERS[folder]
             or (folder, target) in SAME_LAYER_ALLOWED)
@@ -318,7 +335,8 @@ def rule_python(sources):
 
 
 FILE_RULES = [rule_text, rule_file_length, rule_markers, rule_header, rule_layers,
-              rule_known_folder, rule_names, rule_data_path, rule_function_length]
+              rule_include_headers, rule_unused_using, rule_known_folder, rule_names,
+              rule_data_path, rule_function_length]
 TREE_RULES = [rule_meson_lists, rule_tests_mirror, rule_python]
 
 

@@ -57,6 +57,9 @@ BAD = {
     "pragma-once": {"src/base/a.h": "// What.\n"},
     "pure": {"src/stats/a.h": HEADER + "#include <sys/socket.h>\n"},
     "layers": {"src/sys/a.h": HEADER + '#include "uring/ring.h"\n'},
+    "include-headers": {"src/base/a.h": HEADER + '#include "base/slab.cc"\n'},
+    "unused-using": built("src/base/slab.cc", "using std::a;\nusing std::string;\nstring b(a);\n"
+                          "using std::c;\n// c\n"),
     "known-folder": {"src/util/a.h": HEADER},
     "name": {"src/base/a.h": HEADER + "inline int conn_count = 0;\n"},
     "data-path": {"src/proxy/a.h": HEADER + "std::shared_ptr<int> x;\n"},
