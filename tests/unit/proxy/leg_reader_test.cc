@@ -15,7 +15,6 @@ namespace {
 
 using tls::Cipher;
 using tls::Version;
-using tls::test::Bytes;
 using tls::test::SslPair;
 using tls::test::to_text;
 using What = LegReader::What;
@@ -41,7 +40,7 @@ struct Client {
     }
     return all;
   }
-  [[nodiscard]] Bytes end() {
+  [[nodiscard]] tls::test::Bytes end() {
     SSL_shutdown(pair.other());
     return pair.take_output();
   }
@@ -53,7 +52,7 @@ struct Client {
   What last = What::kNothing;
 };
 
-Bytes operator+(Bytes one, const Bytes& two) {
+tls::test::Bytes operator+(tls::test::Bytes one, const tls::test::Bytes& two) {
   one.insert(one.end(), two.begin(), two.end());
   return one;
 }
@@ -65,7 +64,8 @@ TEST_P(LegReaderOf, AnyCutOfTheBytesIsTheSame) {
   for (const std::size_t piece : {1U, 2U, 5U, 6U, 1000U, 100'000U}) {
     Client client(version, cipher);
     const std::string large(16'384, 'x');
-    Bytes bytes = client.pair.write("one");  // one statement each: operands have no order
+    tls::test::Bytes bytes =
+        client.pair.write("one");  // one statement each: operands have no order
     bytes = std::move(bytes) + client.pair.write(large);
     bytes = std::move(bytes) + client.pair.write("three");
     EXPECT_EQ(client.read(bytes, piece), "one" + large + "three") << piece;
@@ -79,9 +79,9 @@ INSTANTIATE_TEST_SUITE_P(All, LegReaderOf,
 
 TEST(LegReader, TakesNothingBehindARecord) {
   Client client;
-  const Bytes first = client.pair.write("first");
-  const Bytes second = client.pair.write("second");
-  const Bytes both = first + second;
+  const tls::test::Bytes first = client.pair.write("first");
+  const tls::test::Bytes second = client.pair.write("second");
+  const tls::test::Bytes both = first + second;
   std::span<const std::byte> rest = both;
   EXPECT_EQ(client.feed(rest), What::kPlaintext);
   EXPECT_EQ(to_text(client.reader.plaintext()), "first");
@@ -90,8 +90,8 @@ TEST(LegReader, TakesNothingBehindARecord) {
 
 TEST(LegReader, SaysWhenTheOtherSideEnds) {
   Client client;
-  const Bytes said = client.pair.write("last");
-  const Bytes bytes = said + client.end();
+  const tls::test::Bytes said = client.pair.write("last");
+  const tls::test::Bytes bytes = said + client.end();
   EXPECT_EQ(client.read(bytes, bytes.size()), "last");
   EXPECT_EQ(client.last, What::kEnded);
   EXPECT_FALSE(client.leg->has_output());
@@ -99,7 +99,7 @@ TEST(LegReader, SaysWhenTheOtherSideEnds) {
 
 TEST(LegReader, FollowsAKeyUpdateAndOwesTheAnswer) {
   Client client;
-  Bytes bytes = client.pair.write("old");
+  tls::test::Bytes bytes = client.pair.write("old");
   ASSERT_EQ(SSL_key_update(client.pair.other(), SSL_KEY_UPDATE_REQUESTED), 1);
   bytes = bytes + client.pair.write("new");
   EXPECT_EQ(client.read(bytes, 7), "oldnew");
@@ -109,7 +109,7 @@ TEST(LegReader, FollowsAKeyUpdateAndOwesTheAnswer) {
 
 TEST(LegReader, RefusesARecordThatWasChanged) {
   Client client;
-  Bytes bytes = client.pair.write("text");
+  tls::test::Bytes bytes = client.pair.write("text");
   bytes.back() ^= std::byte{1};
   EXPECT_EQ(client.read(bytes, bytes.size()), "");
   EXPECT_EQ(client.last, What::kFailed);
