@@ -25,6 +25,12 @@ int SecureLeg::move_to_kernel(int fd, tls::Half half, Rekey rekey) noexcept {
 SecureLeg::ReadResult SecureLeg::read(tls::Aead& aead, std::span<std::byte> into,
                                       base::TimePoint now) noexcept {
   const tls::KernelRecord record = tls::receive_record(fd_, into);
+  if (record.error == EKEYEXPIRED) {
+    // The kernel takes the first byte of a KeyUpdate for all of it, and opens no more until it has
+    // a key that only the rest of the message would tell of.
+    strand();
+    return {Read::kFailed};
+  }
   if (record.count < 0) {
     return {is_retry(record.error) ? Read::kDry : Read::kLost, 0, record.error};
   }

@@ -261,6 +261,7 @@ SecureRelay::Go SecureRelay::receive() noexcept {
   if (prefix_) return take_prefix();
   if (chunk_ != ChunkQueue::kNone) return take_chunk();
   consider_kernel();
+  if (is_readable_ && turn_left_ == 0 && (must_read_ || has_looked_on_)) return pause();
   if (!is_readable_ || turn_left_ == 0) return wait_for_source();
   const bool is_spliced = !must_read_ && can_splice();
   state_.gear = is_spliced ? Gear::kSplice : Gear::kCopy;

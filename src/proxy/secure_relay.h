@@ -129,6 +129,7 @@ class SecureRelay final : public Direction {
   [[nodiscard]] bool tell_end_in_kernel(bool is_cut) noexcept;
   void give_pipe_back() noexcept;
   void on_dry() noexcept;
+  Go pause() noexcept;
   Go rest() noexcept;
   void on_rested() noexcept;
 
@@ -190,6 +191,7 @@ class SecureRelay final : public Direction {
   bool is_advancing_ = false;
   bool is_moving_ = false;        ///< goes into the kernel at the end of the record that is begun
   bool must_read_ = false;        ///< splice(2) gave nothing: reading says why
+  bool has_looked_on_ = false;    ///< the kernel has, for more data than it gave
   bool is_record_due_ = false;    ///< splice(2) has met one that is no data, or none at all
   bool is_refused_ = false;       ///< the kernel did not take a key: it is not asked again
   bool is_pipe_short_ = false;    ///< no pipe was to be had in this turn

@@ -110,6 +110,7 @@ SecureRelay::Go SecureRelay::fill_pipe() noexcept {
     if (got <= 0) return on_nothing_spliced(got, errno);
     const auto count = static_cast<std::uint32_t>(got);
     note_arrival(count, context_.relay.reactor.now());
+    has_looked_on_ = false;
     context_.spliced_bytes.add(count);
     is_promised_ = false;
     piped_ += count;
@@ -119,8 +120,9 @@ SecureRelay::Go SecureRelay::fill_pipe() noexcept {
   return Go::kOn;
 }
 
-/// From the kernel's TLS layer, nothing may be a record without content, and EINVAL one that is no
-/// data: only reading tells these from the stream's end and from bad bytes.
+/// From the kernel's TLS layer, nothing may be a record without content, EINVAL one that is no
+/// data, and EKEYEXPIRED what lies behind part of a KeyUpdate: only reading tells these from the
+/// stream's end and from bad bytes.
 SecureRelay::Go SecureRelay::on_nothing_spliced(std::int64_t got, int error) noexcept {
   turn_left_ -= std::min(turn_left_, kLookCost);
   if (got < 0 && is_retry(error)) {
@@ -131,7 +133,7 @@ SecureRelay::Go SecureRelay::on_nothing_spliced(std::int64_t got, int error) noe
     } else {
       fail_source();
     }
-  } else if (got == 0 || error == EINVAL) {
+  } else if (got == 0 || error == EINVAL || error == EKEYEXPIRED) {
     must_read_ = true;
     is_record_due_ = got < 0;
     if (got == 0 && !legs_.source->allow_empty_record()) refuse_source();
@@ -175,6 +177,16 @@ void SecureRelay::on_dry() noexcept {
   if (!must_rest_) rests_ = 0;
 }
 
+/// The turn is over. poll(2) does not tell of a KeyUpdate that the kernel has opened already, so
+/// the source is looked at again when the others have had their turns.
+SecureRelay::Go SecureRelay::pause() noexcept {
+  reactor::Reactor& reactor = context_.relay.reactor;
+  reactor.timers().arm(rest_, reactor.now());
+  rests_ = 0;
+  state_.is_receiving = true;
+  return Go::kWait;
+}
+
 SecureRelay::Go SecureRelay::rest() noexcept {
   reactor::Reactor& reactor = context_.relay.reactor;
   reactor.timers().arm(rest_, reactor.now() + kRest * (1 << rests_));
@@ -185,7 +197,8 @@ SecureRelay::Go SecureRelay::rest() noexcept {
 
 void SecureRelay::on_rested() noexcept {
   state_.is_receiving = false;
-  is_readable_ = is_promised_ = true;
+  is_readable_ = true;
+  is_promised_ = rests_ > 0;
   advance();
 }
 
@@ -196,8 +209,10 @@ SecureRelay::Go SecureRelay::read_from_kernel() noexcept {
   must_read_ = false;
   context_.calls.add(1);
   const std::uint32_t updates = legs_.source->key_updates();
-  const auto result = legs_.source->read(context_.aead, in_->room().first(receive_limit()),
-                                         context_.relay.reactor.now());
+  const std::uint32_t limit = receive_limit();
+  const auto result =
+      legs_.source->read(context_.aead, in_->room().first(limit), context_.relay.reactor.now());
+  has_looked_on_ = result.what == SecureLeg::Read::kData && result.plaintext < limit;
   context_.key_updates.add(legs_.source->key_updates() - updates);
   turn_left_ -= std::min(turn_left_, std::max(result.plaintext, kLookCost));
   return take_read(result);

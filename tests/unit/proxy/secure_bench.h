@@ -162,6 +162,14 @@ class FarEnd {
   End end_ = End::kFin;
 };
 
+/// Writes from another thread, since the test's own reads meanwhile.
+inline void expect_carried(FarEnd& from, FarEnd& to, const Bytes& bytes) {
+  auto written = std::async(std::launch::async, [&] { return from.write(bytes); });
+  const Bytes arrived = to.read(bytes.size());
+  EXPECT_TRUE(written.get());
+  EXPECT_TRUE(arrived == bytes) << arrived.size() << " of " << bytes.size();
+}
+
 /// Both directions, judged as a session judges them.
 class SecureSession final : private RelayHost {
  public:
@@ -276,13 +284,5 @@ class SecureSession final : private RelayHost {
   std::optional<Ending> ending_;
   bool is_closed_ = false;
 };
-
-/// Writes from another thread, since the test's own reads meanwhile.
-inline void expect_carried(FarEnd& from, FarEnd& to, const Bytes& bytes) {
-  auto written = std::async(std::launch::async, [&] { return from.write(bytes); });
-  const Bytes arrived = to.read(bytes.size());
-  EXPECT_TRUE(written.get());
-  EXPECT_TRUE(arrived == bytes) << arrived.size() << " of " << bytes.size();
-}
 
 }  // namespace sluice::proxy

@@ -10,17 +10,13 @@
 #include <utility>
 
 #include "proxy/secure_relay.h"
-#include "secure_bench.h"
-#include "tls/key_limit.h"
+#include "secure_kernel_bench.h"
 
 namespace sluice::proxy {
 namespace {
 
 using tls::test::pattern;
 using End = FarEnd::End;
-
-constexpr SecureOptions kAlways{{}, tls::KtlsUse::kAlways, {}};
-constexpr SecureOptions kBulk{{}, tls::KtlsUse::kBulk, {}};
 
 /// What goes to its far end soon finds no room.
 TcpPair make_pair_of_small_buffers() {
@@ -31,67 +27,10 @@ TcpPair make_pair_of_small_buffers() {
   return pair;
 }
 
-/// Records that the client makes with its own keys, by our own sealing: what OpenSSL would not say.
-class ClientRecords {
- public:
-  explicit ClientRecords(FarEnd& client) : aead_(value_or_throw(tls::Aead::create())) {
-    tls::SessionSecrets secrets = client.pair()->secrets();
-    std::swap(secrets.transmit, secrets.receive);
-    secrets.role = tls::Role::kClient;
-    EXPECT_TRUE(tls::derive_keys(secrets, keys_));
-  }
-  ClientRecords& add(std::string_view text,
-                     wire::RecordType type = wire::RecordType::kApplicationData) {
-    const std::size_t old = bytes_.size();
-    bytes_.resize(old + text.size() + tls::kMaxSealOverhead);
-    bytes_.resize(old + tls::seal_record(aead_, keys_.transmit, type, tls::test::to_bytes(text),
-                                         std::span(bytes_).subspan(old)));
-    return *this;
-  }
-  [[nodiscard]] Bytes take() { return std::exchange(bytes_, {}); }
-
- private:
-  tls::Aead aead_;
-  tls::SessionKeys keys_;
-  Bytes bytes_;
-};
-
-class SecureRelayInKernel : public testing::Test {
- protected:
-  void SetUp() override {
-    if (!ktls_ability().has_module) GTEST_SKIP() << "no tls module";
-  }
-  static UserReason reason_up(SecureSession& session) {
-    UserReason reason{};
-    EXPECT_TRUE(session.wait_for([&](auto& up, auto&) {
-      reason = up.user_reason();
-      return true;
-    }));
-    return reason;
-  }
-  static UserReason reason_down(SecureSession& session) {
-    UserReason reason{};
-    EXPECT_TRUE(session.wait_for([&](auto&, auto& down) {
-      reason = down.user_reason();
-      return true;
-    }));
-    return reason;
-  }
-  /// Bulk in that direction until it is spliced.
-  static void splice_up(SecureSession& session) {
-    expect_carried(session.client, session.server, pattern(1'000'000));
-    EXPECT_EQ(reason_up(session), UserReason::kNone);
-    EXPECT_TRUE(session.wait_for([](auto& up, auto&) { return up.has_spliced(); }));
-  }
-  static std::uint64_t value(SecureLoop& loop, stats::Counter SecureContext::*counter) {
-    return loop.run([&] { return (loop.parts().secure.*counter).value(); });
-  }
-};
-
 // --- Moving ---
 
 TEST_F(SecureRelayInKernel, AShortSessionStaysInUserSpace) {
-  SecureLoop loop(kBulk);
+  SecureLoop loop(kOnceBulk);
   SecureSession session(loop, {}, kPlain);
   ASSERT_TRUE(session.client.write("question"));
   EXPECT_EQ(session.server.read_text(8), "question");
@@ -99,7 +38,7 @@ TEST_F(SecureRelayInKernel, AShortSessionStaysInUserSpace) {
 }
 
 TEST_F(SecureRelayInKernel, BulkMovesMidStreamAndOnlyItsOwnDirection) {
-  SecureLoop loop(kBulk);
+  SecureLoop loop(kOnceBulk);
   SecureSession session(loop, {}, kPlain);
   splice_up(session);
   EXPECT_EQ(reason_down(session), UserReason::kShortSession);
@@ -149,7 +88,7 @@ TEST_F(SecureRelayInKernel, EarlyDataBehindFinishedIsOpenedHereAndTheRestByTheKe
 }
 
 TEST_F(SecureRelayInKernel, AFinBeforeTheMoveLeavesItInUserSpaceWithTheReason) {
-  SecureLoop loop(kBulk);
+  SecureLoop loop(kOnceBulk);
   SecureSession session(loop, {}, kPlain);
   session.client.say_close_notify();
   session.client.shut();
@@ -179,7 +118,7 @@ TEST_F(SecureRelayInKernel, AShorterFragmentKeepsWhatWeSendInUserSpace) {
 }
 
 TEST_F(SecureRelayInKernel, SplicedBulkDoesNotComeToUserSpace) {
-  SecureLoop loop(kBulk);
+  SecureLoop loop(kOnceBulk);
   SecureSession session(loop, {}, kPlain);
   splice_up(session);
   const std::uint64_t copied = value(loop, &SecureContext::copied_bytes);
@@ -374,79 +313,12 @@ TEST_F(SecureRelayInKernel, TicketsOfTheServerMidStreamArePassedOver) {
   expect_carried(session.server, session.client, pattern(500'000));
 }
 
-// --- KeyUpdate ---
-
-TEST_F(SecureRelayInKernel, AKeyUpdateIsFollowedOrEndsTheSessionWithItsReason) {
-  for (const int kind : {SSL_KEY_UPDATE_NOT_REQUESTED, SSL_KEY_UPDATE_REQUESTED}) {
-    SecureLoop loop(kAlways);
-    SecureSession session(loop, {}, kPlain);
-    splice_up(session);
-    ASSERT_EQ(SSL_key_update(session.client.pair()->other(), kind), 1);
-    if (ktls_ability().can_rekey) {
-      expect_carried(session.client, session.server, pattern(200'000));
-      expect_carried(session.server, session.client, pattern(200'000));
-      continue;
-    }
-    ASSERT_TRUE(session.client.write("behind it"));  // which OpenSSL needs to say it
-    EXPECT_EQ(session.server.wait_for_end(), End::kReset);
-    ASSERT_TRUE(session.wait_for_ending());
-    EXPECT_EQ(session.ending()->reason, CloseReason::kLimit);
-    EXPECT_EQ(session.ending()->side, Side::kUs);
-    EXPECT_EQ(session.client.wait_for_end(), End::kAlert);
-  }
-}
-
-TEST_F(SecureRelayInKernel, AnAnswerThatNeedsANewKeyOfTheKernelEndsTheSession) {
-  if (ktls_ability().can_rekey) GTEST_SKIP() << "this kernel can";
-  SecureLoop loop(kBulk);
-  SecureSession session(loop, {}, kPlain);
-  expect_carried(session.server, session.client, pattern(1'000'000));
-  ASSERT_EQ(reason_down(session), UserReason::kNone);
-  ASSERT_EQ(reason_up(session), UserReason::kShortSession);
-  // One that asks for nothing is followed: our receiving half is in user space still.
-  ASSERT_EQ(SSL_key_update(session.client.pair()->other(), SSL_KEY_UPDATE_NOT_REQUESTED), 1);
-  ASSERT_TRUE(session.client.write("fine"));
-  EXPECT_EQ(session.server.read_text(4), "fine");
-  ASSERT_EQ(SSL_key_update(session.client.pair()->other(), SSL_KEY_UPDATE_REQUESTED), 1);
-  ASSERT_TRUE(session.client.write("not so"));
-  EXPECT_EQ(session.client.wait_for_end(), End::kAlert);
-  ASSERT_TRUE(session.wait_for_ending());
-  EXPECT_EQ(session.ending()->reason, CloseReason::kLimit);
-}
-
-// --- The record limit of a key ---
-
-TEST_F(SecureRelayInKernel, AKeyThatIsUsedUpEndsTheSessionWhereItCannotBeReplaced) {
-  SecureLoop loop(kAlways);
-  SecureSession session(loop, {.records_before = tls::kMaxRecordsPerKey - 20}, kPlain);
-  auto written =
-      std::async(std::launch::async, [&] { return session.server.write(pattern(4'000'000)); });
-  // It cannot be read, but it can be counted.
-  ssize_t arrived = 0;
-  Bytes into(64 * 1024);
-  while (arrived < 4'000'000) {
-    const ssize_t got = ::recv(session.client_sockets.far.get(), into.data(), into.size(), 0);
-    if (got <= 0) break;
-    arrived += got;
-  }
-  if (ktls_ability().can_rekey) {
-    EXPECT_GE(arrived, 4'000'000);
-    EXPECT_TRUE(written.get());
-    return;
-  }
-  ASSERT_TRUE(session.wait_for_ending());
-  EXPECT_EQ(session.ending()->reason, CloseReason::kLimit);
-  EXPECT_EQ(session.ending()->side, Side::kUs);
-  EXPECT_GE(arrived, 16 * 16'384);
-  EXPECT_LT(arrived, 4'000'000);
-}
-
 // --- Ends ---
 
 /// The kernel may hold the tail of the last record when the socket is full: a FIN must not go
 /// first.
 TEST_F(SecureRelayInKernel, ASlowReaderGetsTheTailAndCloseNotify) {
-  SecureLoop loop(kBulk);
+  SecureLoop loop(kOnceBulk);
   SecureSession session(loop, {}, kPlain, make_pair_of_small_buffers(), make_tcp_pair());
   const Bytes bytes = pattern(600'000);
   auto written = std::async(std::launch::async, [&] {
