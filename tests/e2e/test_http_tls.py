@@ -55,7 +55,6 @@ def curl(address, authority, *options):
                        *options, f"https://shop.test:{address[1]}/").stdout
 
 
-@pytest.mark.smoke
 @MODES
 def test_a_browser_stays_on_its_server(shop, authority, tmp_path, mode):
     proxy, address, _ = shop(mode, [pages_of("s1"), pages_of("s2")])
