@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <future>
@@ -284,5 +285,31 @@ class SecureSession final : private RelayHost {
   std::optional<Ending> ending_;
   bool is_closed_ = false;
 };
+
+/// A KeyUpdate, which OpenSSL says with its next write.
+inline void ask_for_key(FarEnd& end, int kind = SSL_KEY_UPDATE_REQUESTED) {
+  ASSERT_EQ(SSL_key_update(end.pair()->other(), kind), 1);
+}
+
+/// So many bytes go down in parts; before one part in `every` the client asks for a new key.
+inline void expect_bulk_down_with_new_keys(SecureSession& session, std::size_t size,
+                                           std::size_t every) {
+  constexpr std::size_t kPart = 500'000;
+  const Bytes bytes = tls::test::pattern(size);
+  auto written = std::async(std::launch::async, [&] { return session.server.write(bytes); });
+  Bytes arrived;
+  for (std::size_t part = 0; arrived.size() < bytes.size(); ++part) {
+    if (part % every == 0) {
+      ask_for_key(session.client);
+      ASSERT_TRUE(session.client.write("x"));
+      ASSERT_EQ(session.server.read_text(1), "x");
+    }
+    const Bytes more = session.client.read(std::min(kPart, bytes.size() - arrived.size()));
+    ASSERT_FALSE(more.empty());
+    arrived.insert(arrived.end(), more.begin(), more.end());
+  }
+  EXPECT_TRUE(written.get());
+  EXPECT_TRUE(arrived == bytes);
+}
 
 }  // namespace sluice::proxy

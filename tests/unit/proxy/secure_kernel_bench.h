@@ -16,14 +16,19 @@ namespace sluice::proxy {
 inline constexpr SecureOptions kAlways{{}, tls::KtlsUse::kAlways, {}};
 inline constexpr SecureOptions kOnceBulk{{}, tls::KtlsUse::kBulk, {}};
 
+/// The client's side of what our end of its connection holds.
+inline tls::SessionSecrets secrets_of_client(FarEnd& client) {
+  tls::SessionSecrets secrets = client.pair()->secrets();
+  std::swap(secrets.transmit, secrets.receive);
+  secrets.role = tls::Role::kClient;
+  return secrets;
+}
+
 /// Records that the client makes with its own keys, by our own sealing: what OpenSSL would not say.
 class ClientRecords {
  public:
   explicit ClientRecords(FarEnd& client) : aead_(value_or_throw(tls::Aead::create())) {
-    tls::SessionSecrets secrets = client.pair()->secrets();
-    std::swap(secrets.transmit, secrets.receive);
-    secrets.role = tls::Role::kClient;
-    EXPECT_TRUE(tls::derive_keys(secrets, keys_));
+    EXPECT_TRUE(tls::derive_keys(secrets_of_client(client), keys_));
   }
   ClientRecords& add(std::string_view text,
                      wire::RecordType type = wire::RecordType::kApplicationData) {

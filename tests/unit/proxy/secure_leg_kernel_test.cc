@@ -23,6 +23,10 @@ class SecureRekeyInKernel : public SecureRelayInKernel {
   void SetUp() override {
     if (!ktls_ability().can_rekey) GTEST_SKIP() << "this kernel cannot replace a key";
   }
+  static void expect_carried_both_ways(SecureSession& session) {
+    expect_carried(session.client, session.server, pattern(100'000));
+    expect_carried(session.server, session.client, pattern(100'000));
+  }
   static void expect_in_kernel(SecureSession& session) {
     EXPECT_EQ(reason_up(session), UserReason::kNone);
     EXPECT_EQ(reason_down(session), UserReason::kNone);
@@ -30,19 +34,12 @@ class SecureRekeyInKernel : public SecureRelayInKernel {
   }
 };
 
-/// OpenSSL says it with its next write.
-void ask_for_key(FarEnd& end, int kind = SSL_KEY_UPDATE_REQUESTED) {
-  ASSERT_EQ(SSL_key_update(end.pair()->other(), kind), 1);
-}
-
 /// What comes to the client, opened with keys of our own, which follow.
 class RecordReader {
  public:
   RecordReader(FarEnd& client, int fd, std::uint64_t records_before)
       : fd_(fd), aead_(value_or_throw(tls::Aead::create())) {
-    tls::SessionSecrets secrets = client.pair()->secrets();
-    std::swap(secrets.transmit, secrets.receive);
-    secrets.role = tls::Role::kClient;
+    tls::SessionSecrets secrets = secrets_of_client(client);
     secrets.receive.sequence += records_before;
     EXPECT_TRUE(tls::derive_keys(secrets, keys_));
   }
@@ -101,8 +98,7 @@ TEST_F(SecureRekeyInKernel, TheClientsKeyUpdatesAreFollowedAndAnswered) {
   for (int round = 0; round < 6; ++round) {
     ask_for_key(session.client,
                 round % 2 == 0 ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED);
-    expect_carried(session.client, session.server, pattern(100'000));
-    expect_carried(session.server, session.client, pattern(100'000));
+    expect_carried_both_ways(session);
   }
   EXPECT_EQ(value(loop, &SecureContext::key_updates), 6U);
   expect_in_kernel(session);
@@ -128,8 +124,7 @@ TEST_F(SecureRekeyInKernel, BothEndsMayAskAtOnce) {
     for (int round = 0; round < 3; ++round) {
       ask_for_key(session.client);
       ask_for_key(session.server);
-      expect_carried(session.client, session.server, pattern(100'000));
-      expect_carried(session.server, session.client, pattern(100'000));
+      expect_carried_both_ways(session);
     }
     EXPECT_EQ(value(loop, &SecureContext::key_updates), 6U);
     expect_in_kernel(session);
@@ -164,21 +159,9 @@ TEST_F(SecureRekeyInKernel, IsFollowedAtEverySplit) {
 TEST_F(SecureRekeyInKernel, IsAnsweredWhileBulkIsSplicedTheOtherWay) {
   SecureLoop loop(kAlways);
   SecureSession session(loop, {}, kPlain);
-  const Bytes bytes = pattern(4'000'000);
-  auto written = std::async(std::launch::async, [&] { return session.server.write(bytes); });
-  Bytes arrived;
-  while (arrived.size() < bytes.size()) {
-    ask_for_key(session.client);
-    ASSERT_TRUE(session.client.write("x"));
-    ASSERT_EQ(session.server.read_text(1), "x");
-    const Bytes more =
-        session.client.read(std::min<std::size_t>(500'000, bytes.size() - arrived.size()));
-    ASSERT_FALSE(more.empty());
-    arrived.insert(arrived.end(), more.begin(), more.end());
-  }
-  EXPECT_TRUE(written.get());
-  EXPECT_TRUE(arrived == bytes);
-  EXPECT_GT(value(loop, &SecureContext::spliced_bytes), bytes.size() / 2);
+  constexpr std::size_t kSize = 4'000'000;
+  expect_bulk_down_with_new_keys(session, kSize, 1);
+  EXPECT_GT(value(loop, &SecureContext::spliced_bytes), kSize / 2);
   expect_in_kernel(session);
 }
 

@@ -169,7 +169,7 @@ TEST(SecureRelay, FollowsAndAnswersKeyUpdatesMidStream) {
   SecureLoop loop;
   SecureSession session(loop, {}, kPlain);
   for (int round = 0; round < 10; ++round) {
-    ASSERT_EQ(SSL_key_update(session.client.pair()->other(), SSL_KEY_UPDATE_REQUESTED), 1);
+    ask_for_key(session.client);
     expect_carried(session.client, session.server, pattern(200'000));
     // The answer comes under the old key, before any data under the new one.
     expect_carried(session.server, session.client, pattern(200'000));
@@ -180,7 +180,7 @@ TEST(SecureRelay, FollowsAndAnswersKeyUpdatesMidStream) {
 TEST(SecureRelay, FollowsKeyUpdatesThatAskForNothing) {
   SecureLoop loop;
   SecureSession session(loop, {}, kPlain);
-  ASSERT_EQ(SSL_key_update(session.client.pair()->other(), SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+  ask_for_key(session.client, SSL_KEY_UPDATE_NOT_REQUESTED);
   expect_carried(session.client, session.server, pattern(200'000));
   expect_carried(session.server, session.client, pattern(10));
 }
@@ -188,22 +188,7 @@ TEST(SecureRelay, FollowsKeyUpdatesThatAskForNothing) {
 TEST(SecureRelay, AnswersAKeyUpdateWhileItMovesBulkTheOtherWay) {
   SecureLoop loop;
   SecureSession session(loop, {}, kPlain);
-  const Bytes bytes = pattern(8'000'000);
-  auto written = std::async(std::launch::async, [&] { return session.server.write(bytes); });
-  Bytes arrived;
-  while (arrived.size() < bytes.size()) {
-    if (arrived.size() % 3 == 0) {
-      SSL_key_update(session.client.pair()->other(), SSL_KEY_UPDATE_REQUESTED);
-      ASSERT_TRUE(session.client.write("x"));
-      ASSERT_EQ(session.server.read_text(1), "x");
-    }
-    const Bytes more =
-        session.client.read(std::min<std::size_t>(500'000, bytes.size() - arrived.size()));
-    ASSERT_FALSE(more.empty());
-    arrived.insert(arrived.end(), more.begin(), more.end());
-  }
-  EXPECT_TRUE(written.get());
-  EXPECT_TRUE(arrived == bytes);
+  expect_bulk_down_with_new_keys(session, 8'000'000, 3);
 }
 
 TEST(SecureRelay, RefusesAForgedRecordWithAnAlert) {
