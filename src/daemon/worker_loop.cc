@@ -296,7 +296,7 @@ void WorkerLoop::on_turn_end() noexcept {
   closed_doors_.clear();
   keep_to_limit();
   numbers_.buffers_in_use.set(chunks_.held());
-  reactor_.set_sessions(sessions_.count());
+  reactor_.set_sessions(sessions_.count() + udp_.flows().size());
   if (log_.has_records() && !is_log_told_.exchange(true)) {
     events_.on_log_ready();
   }

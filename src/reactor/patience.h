@@ -2,10 +2,10 @@
 //
 // A worker that is faster than its clients together would otherwise wake for every message: each
 // sleep, and each turn, costs more than the message. It waits for what the rate of the last
-// millisecond promises within half of kLimit, and for no more than a quarter of the sessions, so
-// that few sessions that wait for one another (a ping-pong) are never kept waiting. Less than
-// kFewest would not make the turn a batch. A promise that is broken is not believed again for a
-// while.
+// millisecond promises within half of kLimit, and for no more than half of the sessions, of which
+// there must be kFewestSessions: few that wait for one another (a ping-pong) are never kept
+// waiting. Less than kFewest would not make the turn a batch. A promise that is broken is not
+// believed again for a while.
 //
 //   patient --a wait ended by its limit with less than half--> impatient for kPause, then twice
 //   that, at most kLongestPause --> patient
@@ -27,13 +27,14 @@ class Patience {
   /// The longest that a completion waits for others.
   static constexpr base::Duration kLimit = std::chrono::microseconds(250);
   static constexpr unsigned kFewest = 8;
+  static constexpr std::size_t kFewestSessions = 32;
   static constexpr unsigned kMost = 32;
 
   explicit Patience(base::TimePoint now) noexcept : since_(now), resumes_at_(now) {}
 
   /// Completions worth waiting for at `now`, at least 1; more than one only for kLimit.
   [[nodiscard]] unsigned wanted(std::size_t sessions, base::TimePoint now) const noexcept {
-    if (now < resumes_at_) return 1;
+    if (sessions < kFewestSessions || now < resumes_at_) return 1;
     const std::size_t count = std::min<std::size_t>({sessions / kShare, promised_ / 2, kMost});
     return count < kFewest ? 1 : static_cast<unsigned>(count);
   }
@@ -51,7 +52,7 @@ class Patience {
   }
 
  private:
-  static constexpr std::size_t kShare = 4;  ///< of the sessions, one in so many
+  static constexpr std::size_t kShare = 2;  ///< of the sessions, one in so many
   static constexpr base::Duration kPeriod = std::chrono::milliseconds(1);
   static constexpr base::Duration kPause = std::chrono::milliseconds(10);
   static constexpr base::Duration kLongestPause = std::chrono::seconds(1);

@@ -49,7 +49,8 @@ class Reactor {
   [[nodiscard]] TimerWheel& timers() noexcept { return timers_; }
   [[nodiscard]] Mailbox& mailbox() noexcept { return mailbox_; }
 
-  /// How many sessions may each have something to do: decides how many completions are waited for.
+  /// How many sessions and flows may each have something to do: decides how many completions are
+  /// waited for.
   void set_sessions(std::size_t count) noexcept { sessions_ = count; }
 
   /// When this turn began to run completions.
