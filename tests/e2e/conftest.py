@@ -10,8 +10,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from harness import settings  # noqa: E402  (the path above makes it reachable)
+from harness import modes, settings, tls  # noqa: E402  (the path above makes it reachable)
 from harness.addresses import free_address  # noqa: E402
+from harness.authority import Authority  # noqa: E402
 from harness.thread_server import ThreadServer  # noqa: E402
 from harness.sluice import Sluice, backend, frontend, server  # noqa: E402
 from harness.tls import TlsServer  # noqa: E402
@@ -19,7 +20,7 @@ from harness.udp import UdpServer  # noqa: E402
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "smoke: quick, needs only Python; also run on Linux 6.1")
+    config.addinivalue_line("markers", "smoke: quick; run by the kernel suites too")
     config.addinivalue_line("markers", "heavy: much data or many connections")
     config.addinivalue_line("markers", "alone: real time; runs while no other test does")
     config.addinivalue_line("markers", "long: too long for every run; suite long runs it")
@@ -119,6 +120,35 @@ def proxied(start_sluice):
             "backends": [backend("back", entries, **keys)],
         }
         return start_sluice(config, launcher=launcher, environment=environment), address
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def shop(authority):
+    """The certificate and key of shop.test."""
+    return authority.issue("shop.test")
+
+
+@pytest.fixture
+def passage(serve, serve_tls, proxied):
+    """passage(authority, certificate, mode, handler, version=, suite=, ...) -> a Passage."""
+    def start(authority, certificate, mode, handler, *, version=None, suite=None, **top):
+        context = tls.client_context(authority, version)
+        is_secure = modes.is_server_secure(mode)
+        app = serve_tls(handler, certificate, version) if is_secure else serve(handler)
+        if suite is not None:
+            tls.allow_suite(context, suite)
+            if is_secure:
+                tls.allow_suite(app.context, suite)
+        proxy, address = proxied(modes.entry(mode, app), **top,
+                                 **modes.settings_of(mode, authority, certificate))
+        return modes.Passage(mode, proxy, address, app, context)
 
     return start
 

@@ -5,7 +5,6 @@ import ssl
 
 import pytest
 from harness import process, tls
-from harness.authority import Authority
 from harness.clients import connect as connect_plain
 from harness.clients import ending_of
 from harness.http import cookie_in, mirror, pages_of, read_message
@@ -18,11 +17,6 @@ GET = b"GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n"
 COOKIE = {"persistence": {"cookie": {"name": "LBSRV"}}}
 MODES = pytest.mark.parametrize("mode", ["offload", "reencrypt"])
 VERSIONS = pytest.mark.parametrize("version", [tls.TLS12, tls.TLS13], ids=["1.2", "1.3"])
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture(scope="module")

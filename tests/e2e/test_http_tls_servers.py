@@ -3,17 +3,11 @@ into and out of the encrypted connection, bodies are not."""
 
 import pytest
 from harness import tls
-from harness.authority import Authority
 from harness.clients import connect
 from harness.http import cookie_in, mirror, read_message
 from harness.sluice import server
 
 BODY = bytes(range(256)) * 4096  # several records
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture

@@ -5,19 +5,13 @@ import re
 
 import pytest
 
-from harness import process, settings
+from harness.ktls import KEY_UPDATE, support
 
 CIPHERS = "AES-128-GCM", "AES-256-GCM", "CHACHA20-POLY1305"
 LINES = [f"TLS {version} {cipher} {half}" for version in ("1.2", "1.3") for cipher in CIPHERS
          for half in ("transmit", "receive")]
-KEY_UPDATE = "TLS 1.3 KeyUpdate"
 
 pytestmark = pytest.mark.smoke
-
-
-def support():
-    report = process.run(settings.SLUICE, "--version").stdout.partition("\nkernel TLS\n")[2]
-    return dict(re.findall(r"^  (TLS .*?)  +(yes|no: .+)$", report, re.MULTILINE))
 
 
 def test_every_version_cipher_and_direction_is_told():

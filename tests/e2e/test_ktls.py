@@ -1,66 +1,37 @@
-"""`ktls: auto|on|off`: who makes and opens TLS records, and what people are told about it.
+"""`ktls: auto|on|off`: who makes and opens TLS records, and what people are told about it."""
 
-This machine's kernel may have no tls module; the one that tests/kernel/run starts has."""
-
-import re
 import subprocess
 
 import pytest
-from harness import process, settings, tls
-from harness.authority import Authority
-from harness.clients import connect as connect_plain
+from harness import settings, tls
 from harness.clients import round_trip
-from harness.sluice import server
+from harness.ktls import expect_gear, with_module, without_module
+from harness.modes import MODES
 from harness.thread_server import echo, read_exactly
 from harness.waiting import wait_for
 
 BULK = b"0123456789abcdef" * 200_000
 VERSIONS = pytest.mark.parametrize("version", [tls.TLS12, tls.TLS13], ids=["1.2", "1.3"])
-MODES = pytest.mark.parametrize("mode", ["offload", "reencrypt", "originate"])
 
 pytestmark = pytest.mark.smoke
 
 
-def has_module():
-    return "run 'modprobe tls'" not in process.run(settings.SLUICE, "--version").stdout
-
-
-HAS_MODULE = has_module()
-with_module = pytest.mark.skipif(not HAS_MODULE, reason="this kernel has no tls module")
-without_module = pytest.mark.skipif(HAS_MODULE, reason="this kernel has a tls module")
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture
-def session(proxied, serve, serve_tls, authority):
+def session(passage, authority, shop):
     """session(download, mode, version, ...) -> (Sluice, a client whose server sends `download`)."""
     clients = []
 
     def start(download, mode="offload", version=None, **options):
-        certificate = authority.issue("shop.test")
-
         def answer(accepted, _server):
             accepted.sendall(accepted.recv(1) + download)
             echo(accepted, _server)
 
-        terminates, speaks = mode != "originate", mode != "offload"
-        to = serve_tls(answer, certificate, version) if speaks else serve(answer)
-        keys = {"ca_bundle": "ours", "server_name": "shop.test"} if speaks else {}
-        keys |= {"tls": True} if mode == "originate" else {"ssl_offload": not speaks}
-        front = {"tls": {"certificates": ["shop"]}} if terminates else {}
-        proxy, address = proxied(server("s1", to, **keys), frontend_keys=front,
-                                 certificates=[tls.entry("shop", certificate)],
-                                 ca_bundles=[tls.bundle("ours", authority)], **options)
-        client = (tls.connect(address, tls.client_context(authority, version)) if terminates
-                  else connect_plain(address))
+        here = passage(authority, shop, mode, answer, version=version, **options)
+        client = here.connect()
         clients.append(client)
         client.sendall(b"!")
         assert read_exactly(client, 1 + len(download)) == b"!" + download
-        return proxy, client
+        return here.proxy, client
 
     yield start
     for one in clients:
@@ -71,10 +42,6 @@ def only_row(proxy):
     rows = proxy.sessions()
     assert len(rows) == 1
     return rows[0]
-
-
-def metrics(proxy):
-    return proxy.admin.ask("GET", "/metrics")[2]
 
 
 @without_module
@@ -110,7 +77,7 @@ def test_a_reload_to_on_is_refused_and_changes_nothing(session):
 
 def test_off_says_so(session):
     proxy, _ = session(BULK, ktls="off")
-    assert only_row(proxy)["tls"] == "user (off)"
+    expect_gear(proxy, "off")
 
 
 @with_module
@@ -122,16 +89,16 @@ def test_bulk_moves_into_the_kernel_mid_stream(session, mode, version):
     assert (row["tls_in"], row["tls_out"]) == ("user (short session)", "ktls")
     assert row["relay_out"] == "splice"
     assert round_trip(client, b"small")
-    spliced = re.findall(r"sluice_worker_tls_spliced_bytes_total\{.*\} (\d+)", metrics(proxy))
-    assert sum(map(int, spliced)) > len(BULK) * 0.7
+    spliced = proxy.metrics("sluice_worker_tls_spliced_bytes_total")
+    assert sum(spliced.values()) > len(BULK) * 0.7
 
 
 @with_module
 @MODES
 def test_on_is_in_the_kernel_from_the_beginning(session, mode):
     proxy, client = session(b"", mode, ktls="on")
-    assert only_row(proxy)["tls"] == "ktls"
+    expect_gear(proxy, "on")
     assert round_trip(client, BULK[:500_000])
     client.close()
     wait_for(lambda: 'gear="ktls"' in proxy.log(), "the session's line")
-    assert 'sluice_tls_directions_total{gear="ktls",reason=""} 2' in metrics(proxy)
+    assert proxy.metrics("sluice_tls_directions_total") == {'{gear="ktls",reason=""}': 2}

@@ -9,7 +9,6 @@ import struct
 import pytest
 from harness import process, tls
 from harness.addresses import free_address, text
-from harness.authority import Authority
 from harness.clients import connect, ending_of, round_trip
 from harness.sluice import backend, frontend, server
 from harness.thread_server import echo, read_exactly, read_to_end
@@ -17,11 +16,6 @@ from harness.waiting import wait_for
 
 NAMES = ("shop.test", "api.test", "a.api.test", "rest.test")
 TIMEOUT = ("sni_timeout", "client")
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import struct
 
 import pytest
 from harness import tls
-from harness.authority import Authority
 from harness.clients import connect as connect_plain
 from harness.clients import ending_of, round_trip
 from harness.process import cpu_seconds, resident_kib
@@ -18,11 +17,6 @@ from harness.waiting import wait_for
 ALERT, HANDSHAKE = 21, 22
 UNEXPECTED_MESSAGE, RECORD_OVERFLOW, HANDSHAKE_FAILURE = 10, 22, 40
 DECODE_ERROR, PROTOCOL_VERSION = 50, 70
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture

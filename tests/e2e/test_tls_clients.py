@@ -21,16 +21,6 @@ from harness.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(scope="module")
-def shop(authority):
-    return authority.issue("shop.test")
-
-
-@pytest.fixture(scope="module")
 def shop_rsa(authority):
     return authority.issue("shop.test", key_options=RSA)
 

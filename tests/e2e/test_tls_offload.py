@@ -8,24 +8,13 @@ import ssl
 import pytest
 from harness import tls
 from harness.addresses import free_address
-from harness.authority import RSA, Authority
+from harness.authority import RSA
 from harness.clients import round_trip
-from harness.clients import connect as connect_plain
 from harness.sluice import backend, frontend, server
-from harness.thread_server import answer_at_end, echo, named_echo, read_to_end, reset
+from harness.thread_server import echo, named_echo, read_to_end, reset
 from harness.waiting import wait_for
 
 VERSIONS = pytest.mark.parametrize("version", [tls.TLS12, tls.TLS13], ids=["1.2", "1.3"])
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(scope="module")
-def shop(authority):
-    return authority.issue("shop.test")
 
 
 @pytest.fixture
@@ -58,40 +47,6 @@ def test_every_suite_of_1_2(offload, serve, authority, suite):
     with tls.connect(address, context) as client:
         assert client.cipher()[0] == suite
         assert round_trip(client, b"x" * 70_000)
-
-
-@VERSIONS
-def test_the_clients_end_reaches_the_server(offload, serve, authority, version):
-    """close_notify is a FIN for the server, and what that says afterwards still arrives."""
-    _, address = offload(serve(answer_at_end))
-    context = tls.client_context(authority, version)
-    outer = connect_plain(address)
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = context.wrap_bio(incoming, outgoing, server_hostname="shop.test")
-
-    def until_done(call):
-        while True:
-            try:
-                result = call()
-            except ssl.SSLWantReadError:
-                result = None
-            outer.sendall(outgoing.read())
-            if result is not None:
-                return result
-            data = outer.recv(1 << 16)
-            incoming.write(data) if data else incoming.write_eof()
-
-    until_done(lambda: client.do_handshake() or True)
-    client.write(b"question")
-    try:
-        client.unwrap()  # close_notify goes out; the server's is not there yet
-    except ssl.SSLWantReadError:
-        pass
-    outer.sendall(outgoing.read())
-    # OpenSSL reads no data after its own close_notify, so what comes is looked at as records.
-    rest = read_to_end(outer)
-    assert rest, "the answer came after the client's close_notify"
-    outer.close()
 
 
 @VERSIONS
@@ -281,7 +236,7 @@ def test_certificates_are_read_again_on_reload(offload, serve, authority, shop):
     """The file changes, the configuration does not."""
     file, key = shop
     old = file.read_text(), key.read_text()
-    proxy, address = offload(serve(echo))
+    proxy, address = offload(serve(echo), workers=2)
     context = tls.client_context(authority)
     try:
         with tls.connect(address, context) as before:
@@ -289,8 +244,9 @@ def test_certificates_are_read_again_on_reload(offload, serve, authority, shop):
             file.write_text(new[0].read_text())
             key.write_text(new[1].read_text())
             proxy.reload()
-            with tls.connect(address, context, name="renewed.test") as after:
-                assert round_trip(after)
+            for _ in range(8):  # the first ones, on either worker
+                with tls.connect(address, context, name="renewed.test") as after:
+                    assert round_trip(after)
             assert round_trip(before)
             file.write_text("damaged")
             refused = proxy.lbstat("reload", check=False)

@@ -7,17 +7,11 @@ from collections import Counter
 import pytest
 
 from harness import tls
-from harness.authority import Authority
 from harness.settings import TIME_SCALE
 from harness.sluice import server
 from harness.thread_server import name_of, read_to_end
 
 VERSIONS = pytest.mark.parametrize("version", [tls.TLS12, tls.TLS13], ids=["1.2", "1.3"])
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture

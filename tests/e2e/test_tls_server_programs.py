@@ -4,7 +4,6 @@ import pytest
 
 from harness import tls
 from harness.addresses import text
-from harness.authority import Authority
 from harness.clients import connect
 from harness.programs import HAProxy, NginxStream, Program
 from harness.sluice import server
@@ -12,11 +11,6 @@ from harness.thread_server import read_to_end
 from harness.waiting import wait_for
 
 VERSIONS = pytest.mark.parametrize("version", ["1.2", "1.3"])
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,6 @@ VERSIONS = pytest.mark.parametrize("version", [tls.TLS12, tls.TLS13], ids=["1.2"
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(scope="module")
 def other_authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("other"), "somebody else's authority")
 
@@ -29,11 +24,6 @@ def other_authority(tmp_path_factory):
 @pytest.fixture(scope="module")
 def good(authority):
     return authority.issue("app.internal")
-
-
-@pytest.fixture(scope="module")
-def shop(authority):
-    return authority.issue("shop.test")
 
 
 def secure(name, at, **keys):

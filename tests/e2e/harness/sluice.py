@@ -97,6 +97,12 @@ class Sluice:
         return {(row["reason"], row["side"]): row["total"] for row in self.admin.rows("reasons")
                 if row["total"]}
 
+    def metrics(self, name):
+        """{labels as they are written: value} of a metric."""
+        text = self.admin.ask("GET", "/metrics")[2]
+        return {labels: float(value) for labels, value in
+                re.findall(rf"^{name}(\{{.*\}}|) (\S+)$", text, re.MULTILINE)}
+
     def lbstat(self, *words, check=True):
         return process.run(settings.LBSTAT, "--socket", self.socket, *words, check=check)
 

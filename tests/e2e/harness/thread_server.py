@@ -82,11 +82,11 @@ class ThreadServer:
                 pass
 
 
-def read_exactly(source, count):
-    """Reads `count` bytes; fewer only where the other end finished."""
+def read_exactly(source, count, most=1 << 18):
+    """Reads `count` bytes, at most so many a call; fewer only where the other end finished."""
     parts, missing = [], count
     while missing:
-        part = source.recv(min(missing, 1 << 18))
+        part = source.recv(min(missing, most))
         if not part:
             break
         parts.append(part)

@@ -1,5 +1,6 @@
 """TLS at both ends of the proxy: clients and servers made of Python's ssl module."""
 
+import ctypes
 import socket
 import ssl
 
@@ -19,6 +20,27 @@ def client_context(authority, version=None, certificate=None):
     return context
 
 
+def server_context(certificate, version=None, security=2):
+    """Shows `certificate` (file, key); speaks only `version` if given."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers(f"DEFAULT@SECLEVEL={security}")
+    if version is not None:
+        context.minimum_version = context.maximum_version = version
+    context.load_cert_chain(*map(str, certificate))
+    return context
+
+
+def allow_suite(context, name):
+    """Only this one. Those of TLS 1.3 are not in reach of Python's ssl before 3.15, so the SSL_CTX
+    is asked, which is the first thing in CPython's object."""
+    if not name.startswith("TLS_"):
+        context.set_ciphers(name)
+        return
+    inner = ctypes.c_void_p.from_address(id(context) + object.__basicsize__)
+    if ctypes.CDLL("libssl.so.3").SSL_CTX_set_ciphersuites(inner, name.encode()) != 1:
+        raise ValueError(name)
+
+
 def connect(address, context, name="shop.test", session=None, seconds=10):
     """A TLS connection whose calls fail after `seconds` (scaled) instead of hanging."""
     plain = socket.create_connection(address, timeout=seconds * TIME_SCALE)
@@ -30,15 +52,15 @@ def connect(address, context, name="shop.test", session=None, seconds=10):
         raise
 
 
-class RecordClient:
-    """A TLS client that makes records and leaves it to the test when, and in which pieces, they are
-    sent. `end` says how the connection ended once `receive()` has found that it did."""
+class RecordEnd:
+    """An end of a TLS connection that makes records and leaves it to the test when, and in which
+    pieces, they are sent. `end` says how the connection ended once `receive()` has found that it
+    did."""
 
-    def __init__(self, address, context, name="shop.test", seconds=10):
-        self.socket = socket.create_connection(address, timeout=seconds * TIME_SCALE)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, connected, context, **options):
+        self.socket = connected
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.ssl = context.wrap_bio(self.incoming, self.outgoing, server_hostname=name)
+        self.ssl = context.wrap_bio(self.incoming, self.outgoing, **options)
         self.end = None
 
     def __enter__(self):
@@ -48,7 +70,7 @@ class RecordClient:
         self.socket.close()
 
     def shake_hands(self):
-        """The client's last flight stays in `records()`."""
+        """The last flight stays in `records()`."""
         while True:
             try:
                 return self.ssl.do_handshake()
@@ -62,7 +84,7 @@ class RecordClient:
         return self
 
     def say_end(self):
-        """Makes a close_notify."""
+        """Makes a close_notify; what the other end still says can be read."""
         try:
             self.ssl.unwrap()
         except ssl.SSLWantReadError:
@@ -82,17 +104,23 @@ class RecordClient:
         self.incoming.write(data) if data else self.incoming.write_eof()
         return bool(data)
 
+    def read(self):
+        """What comes next."""
+        while True:
+            try:
+                return self.ssl.read(1 << 16)
+            except ssl.SSLWantReadError:
+                self._fill()
+
     def receive(self):
         """All until the end."""
         parts = []
         while self.end is None:
             try:
-                part = self.ssl.read(1 << 16)
+                part = self.read()
                 parts.append(part)
                 if not part:
                     self.end = "close_notify"
-            except ssl.SSLWantReadError:
-                self._fill()
             except ssl.SSLZeroReturnError:
                 self.end = "close_notify"
             except ssl.SSLEOFError:
@@ -100,6 +128,13 @@ class RecordClient:
             except ssl.SSLError as error:
                 self.end = error.reason
         return b"".join(parts)
+
+
+class RecordClient(RecordEnd):
+    def __init__(self, address, context, name="shop.test", seconds=10):
+        client = socket.create_connection(address, timeout=seconds * TIME_SCALE)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().__init__(client, context, server_hostname=name)
 
 
 def shown_name(client):
@@ -115,16 +150,12 @@ class TlsServer(ThreadServer):
     """
 
     def __init__(self, handler, certificate, version=None, chain=None, security=2):
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.set_ciphers(f"DEFAULT@SECLEVEL={security}")
-        if version is not None:
-            self.context.minimum_version = self.context.maximum_version = version
         file, key = certificate
         if chain is not None:
             joined = file.with_suffix(".chain")
             joined.write_text(file.read_text() + chain.read_text())
             file = joined
-        self.context.load_cert_chain(str(file), str(key))
+        self.context = server_context((file, key), version, security)
         self.names, self.failures, self.resumed = [], [], 0
         self.context.sni_callback = lambda _one, name, _context: self.names.append(name)
         self.inner = handler
