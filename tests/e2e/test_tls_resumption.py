@@ -1,9 +1,10 @@
 """Sessions of clients are resumed where they may be, and nowhere else."""
 
 import ssl
+from pathlib import Path
 
 import pytest
-from harness import tls
+from harness import settings, tls
 from harness.addresses import free_address, text
 from harness.authority import Authority
 from harness.clients import round_trip
@@ -13,11 +14,6 @@ from harness.thread_server import echo, name_of
 from harness.waiting import wait_for
 
 VERSIONS = pytest.mark.parametrize("version", [tls.TLS12, tls.TLS13], ids=["1.2", "1.3"])
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +117,36 @@ def test_not_across_client_policies(offload, authority, issued, version, change,
             visit(address, context, session)
     else:
         assert not visit(address, context, session)[0]
+
+
+class Clock:
+    """What a program takes for the time of day goes ahead of it by what is written to a file."""
+
+    LIBRARY = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+
+    def __init__(self, folder):
+        self.file = folder / "clock"
+        self.set("+0")
+        self.environment = {"LD_PRELOAD": str(self.LIBRARY), "FAKETIME_NO_CACHE": "1",
+                            "FAKETIME_TIMESTAMP_FILE": str(self.file),
+                            "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+    def set(self, ahead):
+        self.file.write_text(ahead)
+
+
+@pytest.mark.skipif(settings.SANITIZED, reason="sanitizers want to be loaded first")
+@VERSIONS
+def test_nothing_is_resumed_four_hours_after_its_handshake(offload, authority, tmp_path, version):
+    """However often, and with whatever ticket: a client's certificate is looked at again."""
+    clock = Clock(tmp_path)
+    _, address = offload(environment=clock.environment)
+    context = tls.client_context(authority, version)
+    _, session = visit(address, context)
+    for ahead, is_resumed in ("+2h", True), ("+239m", True), ("+241m", False):
+        clock.set(ahead)
+        resumed, session = visit(address, context, session)
+        assert resumed == is_resumed, ahead
 
 
 @VERSIONS
