@@ -88,7 +88,7 @@ WorkerLoop::WorkerLoop(Parts parts, WorkerEvents& events)
       events_(events),
       chunks_(parts.chunks),
       pipes_(parts.pipe_limit),
-      relay_{reactor_, chunks_, pipes_, true, {}, {}, {}, {}, {}, &secure_},
+      relay_{reactor_, chunks_, pipes_, true, {}, {}, {}, {}, {}, {}, &secure_},
       secure_(relay_, std::move(parts.aead), {}),
       pins_(*this),
       log_(kLogRecords),

@@ -68,6 +68,17 @@ void ChunkPool::clear(ChunkQueue& queue) noexcept {
   while (!queue.is_empty()) pop(queue);
 }
 
+std::size_t ChunkPool::list(const ChunkQueue& queue, std::span<iovec> into) noexcept {
+  std::size_t count = 0;
+  for (std::uint16_t each = queue.first; each != ChunkQueue::kNone && count < into.size();
+       each = chunks_[each].next) {
+    const auto held = bytes(each);
+    // iovec has no const; sendmsg(2) only reads.
+    into[count++] = {const_cast<std::byte*>(held.data()), held.size()};
+  }
+  return count;
+}
+
 void ChunkPool::top_up() noexcept {
   if (was_short_) wanted_in_ring_ = std::min(wanted_in_ring_ * 2, ring_.count());
   was_short_ = false;

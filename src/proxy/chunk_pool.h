@@ -7,6 +7,8 @@
 // doubles it. Thread: its worker's.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -48,6 +50,10 @@ class ChunkPool {
   /// Releases the queue's first chunk.
   void pop(ChunkQueue& queue) noexcept;
   void clear(ChunkQueue& queue) noexcept;
+
+  /// Lists the bytes of the queue's first chunks, for sendmsg(2); returns how many chunks there
+  /// were room for.
+  [[nodiscard]] std::size_t list(const ChunkQueue& queue, std::span<iovec> into) noexcept;
 
   /// Puts spare buffers into the kernel's ring up to what the load has shown to need.
   void top_up() noexcept;

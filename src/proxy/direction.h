@@ -94,9 +94,9 @@ class Direction : public base::ListHook<> {
   /// one.
   void mark_source_broken() noexcept { is_source_broken_ = true; }
 
-  /// Receive buffers are there again.
+  /// Receive buffers are there again, or the turn in which the direction gathered is over.
   void resume() noexcept {
-    state_.is_starved = false;
+    state_.is_starved = state_.is_gathering = false;
     advance();
     settle();
   }

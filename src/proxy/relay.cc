@@ -1,10 +1,9 @@
 #include "proxy/relay.h"
 
-#include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -18,16 +17,13 @@ namespace {
 /// wait for more (measured, src/ARCHITECTURE.md section 2).
 constexpr unsigned kQuietTurn = 4;
 
-/// A direction that was demoted before must show a longer run to be promoted again; the shift stops
-/// here.
-constexpr std::uint8_t kMaxBackoff = 6;
-
 /// The most memory that an idle direction with an editor keeps. Bytes.
 constexpr std::size_t kKeptPrefix = 2048;
 
 }  // namespace
 
 void RelayContext::end_turn() noexcept {
+  while (!gathering.is_empty()) gathering.pop_front().resume();
   chunks.top_up();
   while (!starved.is_empty() && chunks.has_buffers()) {
     starved.pop_front().resume();
@@ -111,7 +107,7 @@ void Relay::take(Step step) noexcept {
 
 void Relay::stop() noexcept {
   state_.is_stopped = true;
-  state_.is_starved = false;
+  state_.is_starved = state_.is_gathering = false;
   unlink();
   context_.reactor.ring().cancel(receive_);
   context_.reactor.ring().cancel(send_);
@@ -144,7 +140,7 @@ void Relay::on_chunk(uring::Outcome outcome) noexcept {
     return;
   }
   note_arrival(length, context_.reactor.now());
-  const bool is_first = state_.held == 0 && !state_.is_sending;
+  const bool is_first = end_gathering() || (state_.held == 0 && !state_.is_sending);
   if (editor_ != nullptr) {
     edit(context_.chunks.bytes(outcome.buffer()));
     context_.chunks.release(outcome.buffer());
@@ -153,13 +149,27 @@ void Relay::on_chunk(uring::Outcome outcome) noexcept {
     consider_promotion();
     ++state_.chunks;
     context_.chunks.push(queue_, outcome.buffer());
+    if (is_first && outcome.has_next() && state_.held < kHighWater) return gather();
   }
   if (is_first && state_.held > 0 && context_.reactor.ready_at_start() <= kQuietTurn) {
     send_at_once();
   }
 }
 
+void Relay::gather() noexcept {
+  state_.is_gathering = true;
+  context_.gathering.push_back(*this);
+}
+
+/// Returns whether it was.
+bool Relay::end_gathering() noexcept {
+  if (!std::exchange(state_.is_gathering, false)) return false;
+  unlink();
+  return true;
+}
+
 void Relay::on_receive_end(int result) noexcept {
+  end_gathering();
   if (state_.gear == Gear::kSplice || result == -ECANCELED) return;  // readable now, or paused
   if (result == 0) return end_source();
   if (result == -ENOBUFS) {
@@ -193,11 +203,6 @@ void Relay::fail_sink(int error) noexcept {
   if (pipe_.is_open()) drop_pipe();
 }
 
-void Relay::consider_promotion() noexcept {
-  if (run_.bytes < (kPromoteAfter << demotions_) || !context_.is_splice_allowed) return;
-  state_.wanted = Gear::kSplice;
-}
-
 void Relay::note_write() noexcept {
   if (ends_.is_sink_slow && std::exchange(has_written_, true)) hasten_sink();
 }
@@ -206,7 +211,7 @@ void Relay::note_write() noexcept {
 /// the direction waits for then is its source.
 bool Relay::can_send_quietly() const noexcept {
   return state_.is_receiving && !state_.is_cancelling && state_.wanted == Gear::kCopy &&
-         next_bytes().size() < ChunkPool::kBufferBytes;
+         state_.chunks <= 1 && next_bytes().size() < ChunkPool::kBufferBytes;
 }
 
 void Relay::send_at_once() noexcept {
@@ -216,6 +221,7 @@ void Relay::send_at_once() noexcept {
     state_.is_sending = is_send_quiet_ = true;
     return;
   }
+  if (send_chunks()) return;
   const auto bytes = next_bytes();
   const auto sent = ::send(ends_.sink, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent < 0) {
@@ -231,11 +237,27 @@ std::span<const std::byte> Relay::next_bytes() const noexcept {
   return context_.chunks.bytes(queue_.first);
 }
 
+bool Relay::send_chunks() noexcept {
+  if (prefix_ || state_.chunks < 2) return false;
+  std::array<iovec, kHighChunks> parts;
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = context_.chunks.list(queue_, parts);
+  const auto sent = ::sendmsg(ends_.sink, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent <= 0) return false;  // the send of the first chunk alone tells why, or waits
+  note_sent(static_cast<std::uint32_t>(sent));
+  return true;
+}
+
 void Relay::note_sent(std::uint32_t count) noexcept {
   state_.held -= count;
   if (prefix_) return note_prefix_sent(count);
-  context_.chunks.consume(queue_.first, count);
-  if (next_bytes().empty()) drop_first_chunk();
+  while (count > 0) {
+    const auto part = std::min(count, static_cast<std::uint32_t>(next_bytes().size()));
+    context_.chunks.consume(queue_.first, part);
+    if (next_bytes().empty()) drop_first_chunk();
+    count -= part;
+  }
 }
 
 void Relay::note_prefix_sent(std::uint32_t count) noexcept {
@@ -261,6 +283,7 @@ void Relay::drop_held() noexcept {
 
 void Relay::submit_send() noexcept {
   note_write();
+  if (send_chunks()) return;
   context_.reactor.ring().send(send_, ends_.sink, next_bytes());
   state_.is_sending = true;
 }
@@ -277,101 +300,6 @@ void Relay::on_send(uring::Outcome outcome) noexcept {
     note_sent(static_cast<std::uint32_t>(outcome.result));
   }
   advance();
-}
-
-// --- Gears ---
-
-void Relay::change_gear() noexcept {
-  state_.gear = state_.wanted;
-  small_moves_ = 0;
-  if (state_.gear == Gear::kSplice) {
-    has_spliced_ = true;
-    hasten_sink();
-    context_.promotions.add(1);
-    return;
-  }
-  context_.demotions.add(1);
-  demotions_ = std::min<std::uint8_t>(static_cast<std::uint8_t>(demotions_ + 1), kMaxBackoff);
-  run_ = {};
-}
-
-// --- Splice ---
-
-void Relay::splice_turn() noexcept {
-  if (!pipe_.is_open()) pipe_ = context_.pipes.borrow();
-  if (!pipe_.is_open()) {
-    state_.wanted = Gear::kCopy;
-    // Without a buffer as well there is nothing to try before one comes free.
-    if (!context_.chunks.has_buffers()) starve();
-    return;
-  }
-  std::uint32_t moved = 0;
-  Moved last = state_.held > 0 ? drain_pipe() : Moved::kSome;
-  while (last == Moved::kSome && moved < kTurnBudget) {
-    last = fill_pipe();
-    moved += state_.held;
-    if (state_.held > 0) last = drain_pipe();
-  }
-  if (state_.sink_failed) return;
-  if (state_.held > 0) {
-    context_.reactor.ring().poll(send_, ends_.sink, POLLOUT);
-    state_.is_sending = true;
-    return;
-  }
-  context_.pipes.give_back(std::exchange(pipe_, {}));
-  if (last == Moved::kEnded) return;
-  note_small_move(moved);
-  if (state_.wanted != state_.gear) return;
-  // After the budget the source is readable still: the wait completes at once, behind what others
-  // have ready.
-  context_.reactor.ring().poll(receive_, ends_.source, POLLIN | POLLRDHUP);
-  state_.is_receiving = true;
-}
-
-Relay::Moved Relay::fill_pipe() noexcept {
-  const auto got = ::splice(ends_.source, nullptr, pipe_.write_end(), nullptr, pipe_.capacity(),
-                            SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
-  if (got > 0) {
-    const auto count = static_cast<std::uint32_t>(got);
-    note_arrival(count, context_.reactor.now());
-    state_.held += count;
-    return Moved::kSome;
-  }
-  if (got < 0 && is_retry(errno)) return Moved::kBlocked;
-  if (got == 0) {
-    end_source();
-  } else {
-    state_.source_failed = true;
-  }
-  return Moved::kEnded;
-}
-
-Relay::Moved Relay::drain_pipe() noexcept {
-  while (state_.held > 0) {
-    const auto put = ::splice(pipe_.read_end(), nullptr, ends_.sink, nullptr, state_.held,
-                              SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
-    if (put < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN) return Moved::kBlocked;
-    }
-    if (put <= 0) {
-      fail_sink(put < 0 ? errno : EPIPE);
-      return Moved::kEnded;
-    }
-    state_.held -= static_cast<std::uint32_t>(put);
-    last_activity_ = context_.reactor.now();
-  }
-  return Moved::kSome;
-}
-
-void Relay::note_small_move(std::uint32_t moved) noexcept {
-  small_moves_ = moved < kSmallMove ? static_cast<std::uint8_t>(small_moves_ + 1) : std::uint8_t{0};
-  if (small_moves_ >= kDemoteAfter) state_.wanted = Gear::kCopy;
-}
-
-void Relay::drop_pipe() noexcept {
-  state_.held = 0;
-  context_.pipes.discard(std::exchange(pipe_, {}));
 }
 
 }  // namespace sluice::proxy

@@ -17,6 +17,9 @@
 // marks). The direction never closes a socket, and shuts one only when told: the session judges
 // both directions together.
 //
+// What arrives in several buffers at once (`uring::Outcome::has_next()`) is gathered and goes to
+// the sink in one sendmsg(2): a message of 64 KiB is one wake-up of its reader, not four.
+//
 // A prefix is written before anything received, by the same sends; it is freed when it is written.
 // What an editor has made of received bytes is written the same way; while there is an editor,
 // nothing is spliced.
@@ -89,6 +92,8 @@ class Relay final : public Direction {
   void on_send(uring::Outcome outcome) noexcept;
 
   void on_chunk(uring::Outcome outcome) noexcept;
+  void gather() noexcept;
+  bool end_gathering() noexcept;
   void edit(std::span<const std::byte> bytes) noexcept;
   void note_prefix_sent(std::uint32_t count) noexcept;
   void on_receive_end(int result) noexcept;
@@ -97,6 +102,8 @@ class Relay final : public Direction {
   [[nodiscard]] bool can_send_quietly() const noexcept;
   /// Sends what is held first, without a completion to wake for; what is left of it stays held.
   void send_at_once() noexcept;
+  /// The same of several chunks. Returns whether something was sent.
+  bool send_chunks() noexcept;
   void end_source() noexcept;
   void fail_sink(int error) noexcept;
   void starve() noexcept;
@@ -139,10 +146,12 @@ struct RelayContext {
   stats::Counter demotions;
   stats::Counter shortages;                ///< receives that found no buffer
   base::IntrusiveList<Direction> starved;  ///< resumed at the end of a turn that has buffers again
+  base::IntrusiveList<Direction> gathering;  ///< resumed at the end of the turn
   base::Slab<Relay> relays{};
   SecureContext* secure = nullptr;  ///< null: no TLS here
 
-  /// End of turn: refills the ring and lets starved directions receive again.
+  /// End of turn: sends what was gathered, refills the ring and lets starved directions receive
+  /// again.
   void end_turn() noexcept;
 };
 

@@ -51,7 +51,7 @@ Step plan(const RelayState& state) noexcept {
     // before the pause takes effect, while the other direction learns how the sink ended.
     return state.is_receiving && !state.is_cancelling ? Step::kPause : Step::kWait;
   }
-  if (state.held > 0 && !state.is_sending) return flush(state);
+  if (state.held > 0 && !state.is_sending && !state.is_gathering) return flush(state);
   if (state.source_ended || state.source_failed) return Step::kWait;
   if (state.wanted != state.gear) return plan_gear_change(state);
   if (state.gear == Gear::kCopy) return plan_copy(state);

@@ -23,6 +23,7 @@ struct RelayState {
   bool is_receiving = false;   ///< a receive, or in splice a wait for readability, is in flight
   bool is_cancelling = false;  ///< its end has been asked for
   bool is_sending = false;     ///< a send, or in splice a wait for writability, is in flight
+  bool is_gathering = false;   ///< the rest of what has arrived is about to be told: send with it
   bool is_starved = false;     ///< it waits for a receive buffer
   bool is_stopped = false;     ///< the session closes: no new step
   bool source_ended = false;   ///< the source's FIN has been read

@@ -32,6 +32,9 @@ struct Outcome {
 
   [[nodiscard]] bool has_more() const noexcept;
   [[nodiscard]] bool has_buffer() const noexcept;
+  /// A multishot receive found more to read behind this (IORING_CQE_F_SOCK_NONEMPTY): its next
+  /// completion, which as a rule is ready as well.
+  [[nodiscard]] bool has_next() const noexcept;
   [[nodiscard]] std::uint16_t buffer() const noexcept;
 };
 

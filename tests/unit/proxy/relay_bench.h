@@ -32,7 +32,7 @@ struct RelayParts {
       : chunks(value_or_throw(ChunkPool::create(ring))),
         reactor(std::move(ring), reactor::make_wake()),
         pipes(options.pipe_limit),
-        context{reactor, chunks, pipes, options.is_splice_allowed, {}, {}, {}, {}} {}
+        context{reactor, chunks, pipes, options.is_splice_allowed, {}, {}, {}, {}, {}} {}
 
   void on_turn_end() noexcept { context.end_turn(); }
 

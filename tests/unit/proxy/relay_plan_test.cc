@@ -93,9 +93,15 @@ TEST(RelayPlan, ChangesGearOnlyWhenEmptyAndWithNothingInFlight) {
 
 TEST(RelayPlan, GetsRidOfWhatItHoldsFirst) {
   expect_everywhere([](const RelayState& state, Step step) {
-    const bool must_flush =
-        state.held > 0 && !state.is_sending && !state.sink_failed && !state.is_stopped;
+    const bool must_flush = state.held > 0 && !state.is_sending && !state.is_gathering &&
+                            !state.sink_failed && !state.is_stopped;
     return !must_flush || step == (state.gear == Gear::kCopy ? Step::kSend : Step::kSplice);
+  });
+}
+
+TEST(RelayPlan, SendsNothingWhileItGathers) {
+  expect_everywhere([](const RelayState& state, Step step) {
+    return !state.is_gathering || state.held == 0 || step != Step::kSend;
   });
 }
 
@@ -108,8 +114,8 @@ TEST(RelayPlan, WritesNothingToASinkThatFailed) {
 TEST(RelayPlan, NeverWaitsForNothing) {
   expect_everywhere([](const RelayState& state, Step step) {
     const bool is_idle = !state.is_receiving && !state.is_sending;
-    const bool has_reason = state.is_stopped || state.is_starved || state.sink_failed ||
-                            (has_source_ended(state) && state.held == 0);
+    const bool has_reason = state.is_stopped || state.is_starved || state.is_gathering ||
+                            state.sink_failed || (has_source_ended(state) && state.held == 0);
     return !is_idle || has_reason || step != Step::kWait;
   });
 }

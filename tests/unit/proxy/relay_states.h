@@ -12,7 +12,7 @@ namespace sluice::proxy {
 
 inline constexpr std::array kHeld = {
     0U, 1U, kLowWater, kLowWater + 1, kHighWater, kHighWater + 1, 1024U * 1024U};
-inline constexpr unsigned kFlags = 11;  // two gears and nine flags
+inline constexpr unsigned kFlags = 12;  // two gears and ten flags
 
 inline bool bit(unsigned word, unsigned place) {
   return ((word >> place) & 1U) != 0;
@@ -43,6 +43,7 @@ inline RelayState make_state(unsigned flags, std::uint32_t held) {
   state.source_failed = bit(flags, 8);
   state.sink_failed = bit(flags, 9);
   state.sink_shut = bit(flags, 10);
+  state.is_gathering = bit(flags, 11);
   state.held = held;
   return state;
 }
@@ -57,6 +58,7 @@ inline std::string show(const RelayState& state) {
   add(state.is_cancelling, "cancelling");
   add(state.is_sending, "sending");
   add(state.is_starved, "starved");
+  add(state.is_gathering, "gathering");
   add(state.is_stopped, "stopped");
   add(state.source_ended, "source_ended");
   add(state.source_failed, "source_failed");

@@ -275,80 +275,6 @@ TEST_P(RelayInGear, StoppingTwiceIsStoppingOnce) {
   EXPECT_TRUE(loop.wait_until([this] { return line.relay().is_quiet(); }));
 }
 
-// --- Changing gear ---
-
-TEST(Relay, StaysCopyingUntilTheRunIsLong) {
-  RelayLoop loop(kAllowed);
-  Line line(loop);
-  expect_carried(line, random_bytes(Relay::kPromoteAfter - 1, 1));
-  EXPECT_EQ(line.state().gear, Gear::kCopy);
-  EXPECT_EQ(line.state().wanted, Gear::kCopy);
-  expect_carried(line, random_bytes(1, 1));
-  EXPECT_TRUE(line.wait_for([](const RelayState& state) { return state.gear == Gear::kSplice; }));
-  EXPECT_TRUE(loop.run([&] { return line.relay().has_spliced(); }));
-  EXPECT_EQ(loop.parts().context.promotions.value(), 1U);
-  expect_carried(line, random_bytes(kBulk, 2));
-}
-
-TEST(Relay, NeverSplicesWhereThatIsOff) {
-  RelayLoop loop(kCopyOnly);
-  Line line(loop);
-  expect_carried(line, random_bytes(2 * kBulk, 1));
-  EXPECT_EQ(loop.parts().context.promotions.value(), 0U);
-  EXPECT_FALSE(loop.run([&] { return line.relay().has_spliced(); }));
-}
-
-/// One byte after the other, each only when the one before has arrived.
-void chat(Line& line, int messages) {
-  for (int message = 0; message < messages; ++message) {
-    expect_carried(line, Bytes(1, static_cast<std::byte>(message)));
-  }
-}
-
-/// Single bytes until the direction copies again: two of them may share a turn, so that their
-/// number is not exact.
-void demote(Line& line) {
-  for (int message = 0; message < 500 && line.state().gear == Gear::kSplice; ++message) {
-    chat(line, 1);
-  }
-  ASSERT_EQ(line.state().gear, Gear::kCopy);
-}
-
-TEST(Relay, GoesBackToCopyingWhenItTurnsChatty) {
-  RelayLoop loop(kAllowed);
-  Line line(loop);
-  promote(line);
-  chat(line, 2);  // the end of the bulk may have come in small moves, too
-  EXPECT_EQ(line.state().gear, Gear::kSplice) << "not yet";
-  demote(line);
-  EXPECT_EQ(loop.parts().context.demotions.value(), 1U);
-  chat(line, 20);
-  EXPECT_EQ(line.state().gear, Gear::kCopy);
-  EXPECT_EQ(loop.parts().context.promotions.value(), 1U);
-}
-
-TEST(Relay, AsksForALongerRunAfterEachDemotion) {
-  RelayLoop loop(kAllowed);
-  Line line(loop);
-  promote(line);
-  demote(line);
-  expect_carried(line, random_bytes(Relay::kPromoteAfter + 1000, 2));
-  EXPECT_EQ(line.state().wanted, Gear::kCopy) << "once the length is not enough any more";
-  expect_carried(line, random_bytes(Relay::kPromoteAfter, 3));
-  EXPECT_TRUE(line.wait_for([](const RelayState& state) { return state.gear == Gear::kSplice; }));
-}
-
-TEST(Relay, BytesStayExactThroughManyGearChanges) {
-  RelayLoop loop(kAllowed);
-  Line line(loop);
-  for (int round = 0; round < 4; ++round) {
-    expect_carried(line, random_bytes(3 * 1024 * 1024, static_cast<std::uint64_t>(round)));
-    demote(line);
-  }
-  EXPECT_EQ(loop.parts().context.promotions.value(), 4U);
-  EXPECT_EQ(loop.parts().context.demotions.value(), 4U);
-}
-
 // --- Shortages ---
 
 TEST(Relay, CopiesWhereThereIsNoPipe) {
@@ -437,6 +363,45 @@ TEST(Relay, SeveralStarvedDirectionsAllGoOn) {
   for (auto& line : lines) {
     EXPECT_TRUE(receive_exactly(line->to.far.get(), 3000) == random_bytes(3000, 1));
   }
+}
+
+// --- What arrives in several buffers ---
+
+/// A connection whose near end has these bytes to read.
+TcpPair make_loaded_pair(const Bytes& bytes) {
+  TcpPair pair = make_tcp_pair();
+  EXPECT_TRUE(send_all(pair.far.get(), bytes));
+  return pair;
+}
+
+TEST(Relay, WhatHasArrivedTogetherIsSentTogether) {
+  RelayLoop loop(kCopyOnly);
+  const Bytes bytes = random_bytes(60'000, 11);
+  Line line(loop, make_loaded_pair(bytes), {});
+  ASSERT_TRUE(receive_exactly(line.to.far.get(), bytes.size()) == bytes);
+  // A segment of loopback holds 65,483 bytes; each send of a buffer alone would make one.
+  EXPECT_LE(data_segments_sent(line.to.near.get()), 2U);
+}
+
+TEST(Relay, UrgentDataBehindBytesDoesNotHoldThemBack) {
+  // It counts as more to read, and reading does not give it.
+  RelayLoop loop(kCopyOnly);
+  const Bytes bytes = random_bytes(100, 12);
+  TcpPair from = make_loaded_pair(bytes);
+  ASSERT_EQ(::send(from.far.get(), "!", 1, MSG_OOB), 1);
+  Line line(loop, std::move(from), {});
+  EXPECT_TRUE(receive_exactly(line.to.far.get(), bytes.size()) == bytes);
+}
+
+TEST(Relay, AnEndBehindWhatIsGatheredIsPassedOn) {
+  RelayLoop loop(kCopyOnly);
+  const Bytes bytes = random_bytes(40'000, 13);
+  TcpPair from = make_loaded_pair(bytes);
+  ASSERT_EQ(::shutdown(from.far.get(), SHUT_WR), 0);
+  Line line(loop, std::move(from), {});
+  const Rest rest = receive_to_end(line.to.far.get());
+  EXPECT_TRUE(rest.bytes == bytes) << rest.bytes.size();
+  EXPECT_EQ(rest.error, 0);
 }
 
 // --- Two directions ---

@@ -40,7 +40,7 @@ struct SessionParts final : private TableReturn {
       : chunks(value_or_throw(ChunkPool::create(ring))),
         reactor(std::move(ring), reactor::make_wake()),
         pipes(16),
-        relay{reactor, chunks, pipes, true, {}, {}, {}, {}},
+        relay{reactor, chunks, pipes, true, {}, {}, {}, {}, {}},
         pins(*this),
         log(256),
         sessions(relay, pins, log, 0, nullptr) {}

@@ -66,6 +66,9 @@ struct Rest {
 };
 Rest receive_to_end(int fd);
 
+/// Segments with data that the connection has sent so far (tcpi_data_segs_out of tcp(7)).
+std::uint32_t data_segments_sent(int fd);
+
 void shut_down_writing(int fd);
 /// Closes with a reset.
 void reset(sys::Fd& fd);
