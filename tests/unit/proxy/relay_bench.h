@@ -42,6 +42,9 @@ struct RelayParts {
   RelayContext context;
 };
 
+inline constexpr RelayParts::Options kCopyOnly{64, false};
+inline constexpr RelayParts::Options kAllowed{64, true};
+
 using RelayLoop = reactor::LoopThread<RelayParts>;
 
 /// One direction and its host, which passes an end on as a session does. The test writes to

@@ -9,9 +9,6 @@
 namespace sluice::proxy {
 namespace {
 
-constexpr RelayParts::Options kCopyOnly{64, false};
-constexpr RelayParts::Options kAllowed{64, true};
-
 TEST(RelaySplice, StaysCopyingUntilTheRunIsLong) {
   RelayLoop loop(kAllowed);
   Line line(loop);

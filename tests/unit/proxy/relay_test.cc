@@ -27,9 +27,6 @@ using Clock = std::chrono::steady_clock;
 /// window a while after the sink has taken something.
 constexpr auto kStill = 100ms;
 
-constexpr RelayParts::Options kCopyOnly{64, false};
-constexpr RelayParts::Options kAllowed{64, true};
-
 /// The gears that a test is run in.
 enum class Start { kCopy, kSplice };
 
