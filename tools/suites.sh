@@ -185,6 +185,16 @@ run_in_qemu() {
     "$tree/tests/kernel/run" --qemu "$@" "$build_root/release" "$xml"
 }
 
+# run_long_in_kernel: the long tests of the kernel's gear, half an hour of the one CPU that the
+# user-mode kernel has.
+run_long_in_kernel() {
+  SLUICE_KERNEL_SECONDS=7200 count_step "long tests in the kernel's gear" \
+    "$tree/tests/kernel/run" --command env SLUICE_TIME_SCALE=10 PYTHONDONTWRITEBYTECODE=1 \
+    SLUICE_BIN="$build_root/release/src/daemon/sluice" \
+    LBSTAT_BIN="$build_root/release/tools/lbstat/lbstat" \
+    "$python" -m pytest -v -m long -k kernel "$tree/tests/e2e"
+}
+
 suite_clang_tidy() {
   configure clang >/dev/null || return 1
   count_step "clang-tidy" "$python" "$tree/tools/run_clang_tidy.py" "$build_root/clang"
@@ -200,6 +210,7 @@ suite_long() {
   count_step "release build" build release || return 1
   run_e2e release 1 5 "heavy or long"
   count_step "asan build" build asan && run_e2e asan 4 2 heavy
+  run_long_in_kernel
   build_fuzzers && run_fuzzers 300
   count_step "clang-tidy with the static analyzer" \
     "$python" "$tree/tools/run_clang_tidy.py" "$build_root/clang" --analyze

@@ -117,7 +117,7 @@ def expect_blocks(source, size, way):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("gear", ["off", pytest.param("on", marks=ktls.with_module)])
+@pytest.mark.parametrize("gear", ["off", pytest.param("on", marks=ktls.with_module, id="kernel")])
 @every_kind
 def test_a_gibibyte(of_kind, kind, gear):
     """Up, then down."""
