@@ -22,8 +22,11 @@ class OpenSsl:
         self.process = subprocess.Popen(["openssl", *map(str, command)], stdin=pipe, stdout=pipe,
                                         stderr=pipe)
         self.out, self.told = bytearray(), bytearray()
-        for stream, to in ((self.process.stdout, self.out), (self.process.stderr, self.told)):
-            threading.Thread(target=self._listen, args=(stream, to), daemon=True).start()
+        self.listeners = [
+            threading.Thread(target=self._listen, args=each, daemon=True)
+            for each in ((self.process.stdout, self.out), (self.process.stderr, self.told))]
+        for listener in self.listeners:
+            listener.start()
 
     @staticmethod
     def _listen(stream, to):
@@ -35,7 +38,9 @@ class OpenSsl:
         self.process.stdin.flush()
 
     def has_ended(self):
-        return self.process.poll() is not None
+        """And all that it has said is here."""
+        return self.process.poll() is not None and not any(
+            listener.is_alive() for listener in self.listeners)
 
     def end(self):
         self.process.kill()
