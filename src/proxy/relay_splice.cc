@@ -3,6 +3,8 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdint>
 #include <utility>
 
 #include "proxy/relay.h"
