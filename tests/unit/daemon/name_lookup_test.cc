@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "names.h"
+#include "run_until.h"
 
 namespace sluice::daemon {
 namespace {

@@ -3,24 +3,10 @@
 // that is too long.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <chrono>
 #include <string>
 
 namespace sluice::daemon {
 
 inline const std::string kImpossibleName(300, 'a');
-
-/// Runs the io_context until the condition holds; false where it never does.
-template <typename Condition>
-[[nodiscard]] bool run_until(boost::asio::io_context& io, Condition condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    io.restart();
-    io.run_for(std::chrono::milliseconds(1));
-  }
-  return true;
-}
 
 }  // namespace sluice::daemon

@@ -8,15 +8,11 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <utility>
 
 namespace sluice::daemon {
 namespace {
-
-constexpr std::chrono::seconds kDeadline{10};
-constexpr std::chrono::milliseconds kTurn{5};
 
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
@@ -31,16 +27,6 @@ std::size_t content_length(const std::string& head) {
 }
 
 }  // namespace
-
-bool run_until(boost::asio::io_context& io, const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + kDeadline;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    io.restart();
-    io.run_one_for(kTurn);
-  }
-  return true;
-}
 
 RawClient::RawClient(boost::asio::io_context& io, sys::Fd fd) : io_(&io), fd_(std::move(fd)) {}
 

@@ -7,13 +7,11 @@
 #include <string>
 #include <string_view>
 
+#include "run_until.h"
 #include "sluice/address.h"
 #include "sys/fd.h"
 
 namespace sluice::daemon {
-
-/// Runs `io` until the condition holds; false after ten seconds without.
-[[nodiscard]] bool run_until(boost::asio::io_context& io, const std::function<bool()>& condition);
 
 struct Reply {
   int status = 0;    ///< 0 = the server closed before a whole answer had come
