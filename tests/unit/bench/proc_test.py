@@ -42,6 +42,15 @@ class ProcTest(unittest.TestCase):
     def test_tree_holds_the_child(self):
         self.assertEqual(set(proc.tree(self.process.pid)), {self.process.pid, self.child})
 
+    def test_a_process_that_pins_itself_elsewhere_is_moved(self):
+        cpus = sorted(os.sched_getaffinity(0))
+        if len(cpus) < 2:
+            self.skipTest("one processor has no elsewhere")
+        os.sched_setaffinity(self.child, cpus[:1])
+        self.assertEqual(proc.keep_on([self.process.pid, self.child], cpus), 0)
+        self.assertGreaterEqual(proc.keep_on([self.process.pid, self.child], cpus[1:]), 2)
+        self.assertEqual(os.sched_getaffinity(self.child), set(cpus[1:]))
+
     def test_memory_adds_up_and_sees_an_allocation(self):
         both = proc.memory([self.process.pid, self.child])
         small = proc.memory([self.child])
