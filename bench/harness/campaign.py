@@ -23,7 +23,8 @@ def name_of(subject):
 
 
 def run_scenario(scenario, subjects, rounds, bench):
-    """One scenario in full: a list of rounds, each {subject: numbers}, and a list of errors.
+    """One scenario in full, `rounds` times its `times`: a list of rounds, each
+    {subject: numbers}, and a list of errors.
 
     A measurement that fails leaves a hole in its round and a line in the errors.
     """
@@ -32,7 +33,7 @@ def run_scenario(scenario, subjects, rounds, bench):
     subjects = [subject for subject in subjects
                 if subject == DIRECT or not subject.refuses(scenario)]
     results, errors = [], []
-    for number in range(rounds):
+    for number in range(rounds * scenario.times):
         if number == 1:  # the number of system calls hardly varies: one round is enough
             bench = dataclasses.replace(bench, counts_syscalls=False)
         numbers = {}

@@ -52,6 +52,25 @@ def cpu_table(result):
                   + ["better peer", "ratio", "target", ""], rows)
 
 
+def tail_table(result):
+    """p99 of every proxy and the ratio to the best of the peers, which need not be the one with
+    the lowest CPU. The load's processor stands beside it: a full one is what requests wait for."""
+    proxies = _proxies(result)
+    rows = []
+    for name, scenario in _of_measure(result, "cpu").items():
+        metric = "latency_p99_us"
+        peer = stats.better_peer(scenario, result["peers"], metric)
+        if peer is None or not stats.of(scenario, "sluice", metric):
+            continue
+        load = stats.of(scenario, "sluice", "load_load")
+        value = stats.ratio(scenario, "sluice", peer, metric)
+        rows.append([name, _number(load.median * 100) if load else "–"]
+                    + [_cell(stats.of(scenario, proxy, metric)) for proxy in proxies]
+                    + [peer, _range(value), stats.verdict(value, 1.0)])
+    return _table(["scenario", "load core %"] + [f"{proxy}, µs" for proxy in proxies]
+                  + ["best peer", "ratio", "no more than 1"], rows)
+
+
 def memory_table(result):
     """Process memory per idle session."""
     proxies = _proxies(result)
@@ -133,6 +152,12 @@ Median ±MAD over the rounds. The ratio is Sluice's median to that of the better
 range of the rounds.
 
 {cpu_table(result)}
+{heading}# p99 of the latency
+
+In the `open-*` scenarios all subjects carry the same rate. In the others the load generator sends
+as fast as it is answered, and where its processor is full the latency is that processor's queue.
+
+{tail_table(result)}
 {heading}# Process memory per idle session
 
 {memory_table(result)}

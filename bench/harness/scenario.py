@@ -44,6 +44,7 @@ class Scenario:
     workers: int = 1                # of the proxy; more than it has processors: it gets all
     sources: int = 1                # loopback addresses the clients connect from
     bursts: bool = False            # all connections at once, again and again, instead of a flow
+    times: int = 1                  # rounds of it for one of the others: for what scatters
     verify: bool = False
     target: typing.Optional[float] = None   # cpu: ratio to the better peer; memory: bytes a session
     in_quick: bool = False          # part of `bench/run --quick`
@@ -68,7 +69,7 @@ class Scenario:
         if self.measure not in ("cpu", "memory"):
             raise ScenarioError(f"{self.name}: measure: {self.measure!r} is not known")
         for field in ("connections", "burst", "request_bytes", "response_bytes", "servers",
-                      "server_addresses", "sources", "workers"):
+                      "server_addresses", "sources", "workers", "times"):
             if not isinstance(getattr(self, field), int) or getattr(self, field) < 1:
                 raise ScenarioError(f"{self.name}: {field}: must be a positive whole number")
         if self.unit not in UNITS:

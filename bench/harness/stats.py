@@ -40,9 +40,9 @@ def of(scenario, subject, metric):
     return spread(values) if values else None
 
 
-def better_peer(scenario, peers):
-    """The peer with the lowest median of the headline metric; None without any."""
-    metric = HEADLINE[scenario["measure"]]
+def better_peer(scenario, peers, metric=None):
+    """The peer with the lowest median of a metric (the headline's by default); None without any."""
+    metric = metric or HEADLINE[scenario["measure"]]
     medians = {peer: of(scenario, peer, metric) for peer in peers}
     known = {peer: value.median for peer, value in medians.items() if value}
     return min(known, key=known.get) if known else None
@@ -71,8 +71,8 @@ def verdict(value, target):
 
 def judged(scenario, peers, subject="sluice"):
     """(better peer, Spread of what the target limits): a ratio to that peer, or bytes a session."""
-    peer = better_peer(scenario, peers)
     metric = HEADLINE[scenario["measure"]]
+    peer = better_peer(scenario, peers)
     if scenario["measure"] == "memory":
         return peer, of(scenario, subject, metric)
     return peer, ratio(scenario, subject, peer, metric) if peer else None

@@ -10,7 +10,8 @@ from harness import campaign, plots, report, scenario, stats
 
 def cpu_rounds(*rounds):
     return [{subject: {"cpu_per_unit": value, "throughput": 1 / value, "latency_p50_us": 10.0,
-                       "latency_p99_us": 20.0} for subject, value in numbers.items()}
+                       "latency_p99_us": 20.0 * value,
+                       "load_load": 0.5} for subject, value in numbers.items()}
             for numbers in rounds]
 
 
@@ -103,6 +104,7 @@ class ReportTest(unittest.TestCase):
     def test_tables_name_the_ratio_the_target_and_the_verdict(self):
         text = report.markdown(result_with(["sluice", "nginx", "haproxy"]))
         self.assertIn("| nginx | 0.40 [0.40–0.40] | 0.50 | met |", text)
+        self.assertIn("| 50 | 8 ±0 | 20 ±0 | 40 ±0 | nginx | 0.40 [0.40–0.40] | met |", text)
         self.assertIn("| 400 ±0 | 1,000 ±0 | 2,000 ±0 | 2,048 | met |", text)
 
     def test_peers_alone_have_no_ratio(self):
