@@ -33,7 +33,7 @@ class RecordBuffer {
   /// Holds the longest record; and what 16 KiB become when they are sealed.
   static constexpr std::uint32_t kSmallBytes = 20 * 1024;
   /// Plaintext to be sealed is read in parts of at most this, so that the records fit.
-  static constexpr std::uint32_t kLargePart = 256 * 1024;
+  static constexpr std::uint32_t kLargePart = 512 * 1024;
   static constexpr std::uint32_t kLargeBytes = kLargePart + kSmallBytes;
 
   RecordBuffer(BufferSize size, std::unique_ptr<std::byte[]> bytes) noexcept
@@ -71,7 +71,7 @@ class RecordBuffers {
   /// Lent at once, by size.
   struct Limits {
     std::uint32_t small = 8192;
-    std::uint32_t large = 256;
+    std::uint32_t large = 128;
   };
 
   explicit RecordBuffers(Limits limits) : limits_{limits.small, limits.large} {}
