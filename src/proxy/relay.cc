@@ -283,7 +283,8 @@ void Relay::drop_held() noexcept {
 
 void Relay::submit_send() noexcept {
   note_write();
-  if (send_chunks()) return;
+  // After a part of it the socket is full, and the ring waits for room.
+  if (send_chunks() && state_.held == 0) return;
   context_.reactor.ring().send(send_, ends_.sink, next_bytes());
   state_.is_sending = true;
 }
