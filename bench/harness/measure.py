@@ -78,7 +78,8 @@ def stage(scenario, subject, bench):
             proxy = stack.enter_context(Proxy(subject, scenario, backend.ports, bench.proxy_cpus,
                                               folder, pem))
             targets = [proxy.port]
-            proxy.settle()
+            proxy.settle()  # its workers have started by then
+            proc.keep_on(proxy.pids(), bench.proxy_cpus)
         idle = proc.memory(proxy.pids()) if proxy else None
         exchange = None
         if scenario.protocol == "http":

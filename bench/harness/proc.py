@@ -36,9 +36,9 @@ def keep_on(pids, cpus):
     processor by number (hitch: its first worker to the machine's first). Returns how many."""
     moved = 0
     for pid in pids:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            if not os.sched_getaffinity(int(thread)) <= set(cpus):
-                os.sched_setaffinity(int(thread), cpus)
+        for thread in map(int, os.listdir(f"/proc/{pid}/task")):
+            if not os.sched_getaffinity(thread) <= set(cpus):
+                os.sched_setaffinity(thread, cpus)
                 moved += 1
     return moved
 

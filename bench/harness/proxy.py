@@ -36,7 +36,6 @@ class Proxy:
     def __init__(self, subject, scenario, backend_ports, cpus, folder, certificate=""):
         self.reservation = Reservation()
         self.port = self.reservation.port
-        self.cpus = cpus
         self.is_ready = is_udp_bound if scenario.protocol == "udp" else accepts
         self.reload_signal = subject.reload_signal
         name, text = subject.configure(
@@ -74,15 +73,13 @@ class Proxy:
         self.program.process.send_signal(self.reload_signal)
 
     def settle(self):
-        """Waits until the proxy has done what it was given: until it stops using its CPU. Its
-        workers have started by then, and are where they belong afterwards."""
+        """Waits until the proxy has done what it was given: until it stops using its CPU."""
         deadline = time.monotonic() + QUIET_TIMEOUT
         before = self.cpu_seconds()
         while time.monotonic() < deadline:
             time.sleep(QUIET_SPAN)
             after = self.cpu_seconds()
             if after - before < QUIET_CPU:
-                proc.keep_on(self.pids(), self.cpus)
                 return
             before = after
         raise ProgramError(self.program.complaint("keeps using its CPU without any load"))

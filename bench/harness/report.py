@@ -64,7 +64,7 @@ def tail_table(result):
             continue
         load = stats.of(scenario, "sluice", "load_load")
         value = stats.ratio(scenario, "sluice", peer, metric)
-        rows.append([name, _number(load.median * 100) if load else "–"]
+        rows.append([name, _number(load.median * 100)]
                     + [_cell(stats.of(scenario, proxy, metric)) for proxy in proxies]
                     + [peer, _range(value), stats.verdict(value, 1.0)])
     return _table(["scenario", "load core %"] + [f"{proxy}, µs" for proxy in proxies]

@@ -71,8 +71,8 @@ def verdict(value, target):
 
 def judged(scenario, peers, subject="sluice"):
     """(better peer, Spread of what the target limits): a ratio to that peer, or bytes a session."""
-    metric = HEADLINE[scenario["measure"]]
     peer = better_peer(scenario, peers)
+    metric = HEADLINE[scenario["measure"]]
     if scenario["measure"] == "memory":
         return peer, of(scenario, subject, metric)
     return peer, ratio(scenario, subject, peer, metric) if peer else None
