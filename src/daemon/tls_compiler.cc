@@ -37,8 +37,11 @@ Result<void> TlsCompiler::add_greeting(const FrontendConfig& config,
     contexts.push_back(std::move(*context));
   }
   route.terminates_tls = true;
-  route.greeting.push_back(
-      std::make_unique<proxy::ClientTlsMaker>(std::move(contexts), config.timeouts.handshake));
+  // An HTTP client may take its time before it says what it wants.
+  const auto tickets = config.protocol == Protocol::kHttp ? proxy::TlsStage::Tickets::kAtOnce
+                                                          : proxy::TlsStage::Tickets::kWithRelay;
+  route.greeting.push_back(std::make_unique<proxy::ClientTlsMaker>(
+      std::move(contexts), config.timeouts.handshake, tickets));
   return {};
 }
 

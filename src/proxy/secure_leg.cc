@@ -115,6 +115,20 @@ void SecureLeg::owe_alert(Alert alert) noexcept {
 
 // --- Sealing ---
 
+void SecureLeg::owe(ByteString records) {
+  SLUICE_ASSERT(records.size() <= kMaxOwed);
+  if (!records.empty()) owed_ = std::make_unique<ByteString>(std::move(records));
+}
+
+bool SecureLeg::add_owed(RecordBuffer& out) noexcept {
+  if (owed_ == nullptr) return true;
+  if (out.room().size() < owed_->size()) return false;
+  std::copy(owed_->begin(), owed_->end(), out.room().begin());
+  out.end += static_cast<std::uint32_t>(owed_->size());
+  owed_.reset();
+  return true;
+}
+
 bool SecureLeg::add_record(tls::Aead& aead, RecordType type, std::span<const std::byte> body,
                            RecordBuffer& out) noexcept {
   if (out.room().size() < body.size() + tls::kMaxSealOverhead) return false;
@@ -134,6 +148,7 @@ bool SecureLeg::seal_output(tls::Aead& aead, RecordBuffer& out) noexcept {
     is_answer_due_ = is_alert_due_ = false;
     return true;
   }
+  if (!add_owed(out)) return false;
   if (is_answer_due_) {
     if (!update_key(aead, out)) return false;
     is_answer_due_ = false;
@@ -161,7 +176,8 @@ std::int64_t SecureLeg::seal(tls::Aead& aead, std::span<const std::byte> bytes,
 }
 
 bool SecureLeg::seal_end(tls::Aead& aead, RecordBuffer& out) noexcept {
-  if (!add_record(aead, RecordType::kAlert, tls::alert_message(Alert::kCloseNotify), out)) {
+  if (!add_owed(out) ||
+      !add_record(aead, RecordType::kAlert, tls::alert_message(Alert::kCloseNotify), out)) {
     return false;
   }
   is_shut_ = true;

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "proxy/byte_editor.h"
 #include "proxy/record_buffers.h"
 #include "tls/control.h"
 #include "tls/key_schedule.h"
@@ -39,6 +40,11 @@ class SecureLeg {
     tickets_ = std::move(reader);
   }
 
+  /// Records that are sealed already and have the numbers before all that will be: session tickets
+  /// that the handshake has left. No more than `kMaxOwed` bytes.
+  void owe(ByteString records);
+  static constexpr std::size_t kMaxOwed = 4096;
+
   enum class Opened : std::uint8_t {
     kNeedsMore,  ///< no whole record is left
     kFull,       ///< the list of pieces is
@@ -53,7 +59,9 @@ class SecureLeg {
   Result open(tls::Aead& aead, RecordBuffer& buffer, base::TimePoint now) noexcept;
 
   /// Something waits to be written that is no data.
-  [[nodiscard]] bool has_output() const noexcept { return is_answer_due_ || is_alert_due_; }
+  [[nodiscard]] bool has_output() const noexcept {
+    return is_answer_due_ || is_alert_due_ || owed_ != nullptr;
+  }
   /// Seals it behind what `out` holds. False: no room, or OpenSSL failed.
   [[nodiscard]] bool seal_output(tls::Aead& aead, RecordBuffer& out) noexcept;
 
@@ -126,6 +134,7 @@ class SecureLeg {
   bool follow(const tls::Control::Decision& decision) noexcept;
   void read_ticket(tls::Aead& aead, std::span<const std::byte> message) noexcept;
   void note_data() noexcept;
+  bool add_owed(RecordBuffer& out) noexcept;
   bool add_record(tls::Aead& aead, wire::RecordType type, std::span<const std::byte> body,
                   RecordBuffer& out) noexcept;
   bool update_key(tls::Aead& aead, RecordBuffer& out) noexcept;
@@ -138,6 +147,7 @@ class SecureLeg {
   tls::RecordOpener opener_;
   tls::Control control_;
   std::unique_ptr<tls::TicketReader> tickets_;  ///< until the first has come
+  std::unique_ptr<ByteString> owed_;            ///< null: nothing
   std::uint8_t data_before_ticket_ = 0;
   std::uint16_t max_fragment_;
   std::uint8_t empty_records_ = 0;  ///< in a row, where the kernel opens them

@@ -22,7 +22,10 @@ std::unique_ptr<SecureLeg> SessionTls::take_leg(TlsLeg* found) {
   if (found == nullptr) return nullptr;
   auto leg = SecureLeg::make(found->secrets);
   found->secrets = tls::SessionSecrets();
-  if (leg != nullptr) leg->read_tickets_with(std::move(found->tickets));
+  if (leg != nullptr) {
+    leg->read_tickets_with(std::move(found->tickets));
+    leg->owe(std::move(found->unsent));
+  }
   is_broken_ = is_broken_ || leg == nullptr;
   return leg;
 }

@@ -44,6 +44,7 @@ struct TlsLeg {
   tls::SessionSecrets secrets;
   tls::Negotiated negotiated;
   std::unique_ptr<tls::TicketReader> tickets;  ///< of a server that may send some
+  ByteString unsent;  ///< the handshake's last records, sealed: they go before anything else
 };
 
 /// What the stages of one session have found out, and bytes they have read and not used.

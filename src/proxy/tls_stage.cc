@@ -14,10 +14,14 @@
 
 namespace sluice::proxy {
 
-TlsStage::TlsStage(const StageSeat& seat, Side with, base::milliseconds time, tls::Ssl ssl)
+TlsStage::TlsStage(const StageSeat& seat, Side with, base::milliseconds time, tls::Ssl ssl,
+                   Tickets tickets)
     : Stage(seat, {time, {CloseReason::kHandshakeTimeout, with}}),
       with_(with),
-      handshake_(std::move(ssl)) {}
+      tickets_(tickets),
+      handshake_(std::move(ssl)) {
+  handshake_.send_through(*this);
+}
 
 void TlsStage::start() noexcept {
   if (with_ == Side::kClient) {
@@ -56,6 +60,7 @@ void TlsStage::on_send(uring::Outcome outcome) noexcept {
 }
 
 void TlsStage::advance() noexcept {
+  if (may_leave_output()) return conclude();
   const Sent sent = send_output();
   if (sent == Sent::kWaiting) return;
   switch (handshake_.status()) {
@@ -68,6 +73,13 @@ void TlsStage::advance() noexcept {
     case tls::Handshake::Status::kFailed:
       return refuse();
   }
+}
+
+/// What cannot go at once stays for `send_output()`, which says why.
+void TlsStage::on_flight() noexcept {
+  const auto bytes = handshake_.output();
+  const auto sent = ::send(seat_.fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent > 0) handshake_.consume_output(static_cast<std::size_t>(sent));
 }
 
 TlsStage::Sent TlsStage::send_output() noexcept {
@@ -88,10 +100,18 @@ TlsStage::Sent TlsStage::send_output() noexcept {
   return Sent::kAll;
 }
 
+/// In TLS 1.3 a client has all that it waits for before it is done: what is left are tickets.
+bool TlsStage::may_leave_output() const noexcept {
+  return tickets_ == Tickets::kWithRelay && handshake_.status() == tls::Handshake::Status::kDone &&
+         handshake_.secrets().version == tls::Version::kTls13 &&
+         handshake_.output().size() <= SecureLeg::kMaxOwed;
+}
+
 void TlsStage::conclude() noexcept {
   Findings& findings = seat_.findings;
-  auto leg =
-      std::make_unique<TlsLeg>(TlsLeg{handshake_.secrets(), handshake_.negotiated(), nullptr});
+  const auto unsent = handshake_.output();
+  auto leg = std::make_unique<TlsLeg>(TlsLeg{handshake_.secrets(), handshake_.negotiated(), nullptr,
+                                             ByteString(unsent.begin(), unsent.end())});
   const auto rest = handshake_.leftover();
   if (with_ == Side::kClient) {
     findings.server_name = tls::normal_name(leg->negotiated.server_name);

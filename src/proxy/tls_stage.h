@@ -20,12 +20,19 @@
 
 namespace sluice::proxy {
 
-class TlsStage final : public Stage {
+class TlsStage final : public Stage, private tls::Handshake::Sender {
  public:
   static constexpr std::size_t kBufferBytes = 8192;
 
+  /// When a client of TLS 1.3 gets its tickets, which it does not wait for.
+  enum class Tickets : std::uint8_t {
+    kAtOnce,
+    kWithRelay,  ///< left in the findings: the first thing that the relay writes
+  };
+
   /// With whom it is: the side that endings name.
-  TlsStage(const StageSeat& seat, Side with, base::milliseconds time, tls::Ssl ssl);
+  TlsStage(const StageSeat& seat, Side with, base::milliseconds time, tls::Ssl ssl,
+           Tickets tickets = Tickets::kAtOnce);
 
   void start() noexcept override;
   [[nodiscard]] bool is_quiet() const noexcept override {
@@ -34,6 +41,7 @@ class TlsStage final : public Stage {
 
  private:
   void cancel() noexcept override;
+  void on_flight() noexcept override;
 
   enum class Sent : std::uint8_t { kAll, kWaiting, kFailed };
 
@@ -43,10 +51,12 @@ class TlsStage final : public Stage {
   [[nodiscard]] Sent send_output() noexcept;
   void conclude() noexcept;
   void refuse() noexcept;
+  [[nodiscard]] bool may_leave_output() const noexcept;
   void lose(std::string_view problem) noexcept;
   [[nodiscard]] bool is_stopped() const noexcept { return progress() != Progress::kWorking; }
 
   Side with_;
+  Tickets tickets_;
   tls::Handshake handshake_;
   std::array<std::byte, kBufferBytes> buffer_;
   uring::Op<&TlsStage::on_receive> receive_{*this};

@@ -1,11 +1,10 @@
 #include "proxy/tls_stages.h"
 
-#include "proxy/tls_stage.h"
-
 namespace sluice::proxy {
 
 std::unique_ptr<Stage> ClientTlsMaker::make(const StageSeat& seat) const {
-  return std::make_unique<TlsStage>(seat, Side::kClient, time_, contexts_[seat.worker]->make_ssl());
+  return std::make_unique<TlsStage>(seat, Side::kClient, time_, contexts_[seat.worker]->make_ssl(),
+                                    tickets_);
 }
 
 std::unique_ptr<Stage> ServerTlsMaker::make(const StageSeat& seat) const {

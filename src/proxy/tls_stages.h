@@ -10,6 +10,7 @@
 
 #include "proxy/route_table.h"
 #include "proxy/stage.h"
+#include "proxy/tls_stage.h"
 #include "tls/frontend_context.h"
 #include "tls/server_context.h"
 
@@ -20,14 +21,15 @@ class ClientTlsMaker final : public StageMaker {
  public:
   using Contexts = std::vector<std::unique_ptr<tls::FrontendContext>>;  ///< by worker
 
-  ClientTlsMaker(Contexts contexts, base::milliseconds time)
-      : contexts_(std::move(contexts)), time_(time) {}
+  ClientTlsMaker(Contexts contexts, base::milliseconds time, TlsStage::Tickets tickets)
+      : contexts_(std::move(contexts)), time_(time), tickets_(tickets) {}
 
   [[nodiscard]] std::unique_ptr<Stage> make(const StageSeat& seat) const override;
 
  private:
   Contexts contexts_;
   base::milliseconds time_;
+  TlsStage::Tickets tickets_;
 };
 
 /// Speaks TLS to a server. Before its stage is done, the server's certificate has been verified.

@@ -91,7 +91,8 @@ struct Handshake::Callbacks {
     return count;
   }
 
-  static long control(BIO* /*bio*/, int command, long /*number*/, void* /*pointer*/) noexcept {
+  static long control(BIO* bio, int command, long /*number*/, void* /*pointer*/) noexcept {
+    if (command == BIO_CTRL_FLUSH) static_cast<Handshake*>(BIO_get_data(bio))->on_flush();
     return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP ? 1 : 0;
   }
 
@@ -193,6 +194,11 @@ Handshake::Status Handshake::advance(std::span<const std::byte> bytes) noexcept 
   }
   input_ = {};
   return status_;
+}
+
+void Handshake::on_flush() noexcept {
+  const bool is_flight = SSL_get_state(ssl_.get()) != TLS_ST_SW_SESSION_TICKET;
+  if (sender_ != nullptr && is_flight && !output().empty()) sender_->on_flight();
 }
 
 void Handshake::fail(Failure failure, std::string reason) {

@@ -75,6 +75,21 @@ class Handshake {
   /// refuse it: OpenSSL knows only that one did. `reason` is a literal.
   static void explain(const SSL& ssl, const char* reason) noexcept;
 
+  /// Takes output while OpenSSL is still at work (`send_through()`).
+  class Sender {
+   public:
+    /// A flight is complete: `output()` may be sent and consumed now.
+    virtual void on_flight() noexcept = 0;
+
+   protected:
+    ~Sender() = default;
+  };
+
+  /// From now on `sender`, which outlives the handshake, hears of each flight of a server as soon
+  /// as its last byte is there. OpenSSL derives the next keys only then: the other side need not
+  /// wait for that. Session tickets are no flight, as nobody waits for them.
+  void send_through(Sender& sender) noexcept { sender_ = &sender; }
+
   /// The TLS client speaks first; nothing for a server.
   Status start() noexcept { return advance({}); }
 
@@ -102,6 +117,7 @@ class Handshake {
   struct Callbacks;
 
   Status advance(std::span<const std::byte> bytes) noexcept;
+  void on_flush() noexcept;
   void fail(Failure failure, std::string reason);
   void fail_by_openssl();
   void finish();
@@ -115,6 +131,7 @@ class Handshake {
   bool note_secret(std::string_view label, std::string_view hex) noexcept;
 
   Ssl ssl_;
+  Sender* sender_ = nullptr;
   Role role_ = Role::kServer;
   Status status_ = Status::kWorking;
   Failure failure_ = Failure::kNone;

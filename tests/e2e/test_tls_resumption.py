@@ -55,6 +55,21 @@ def test_resumed(offload, authority, version, ways):
         assert resumed
 
 
+def test_tickets_come_though_nobody_speaks(offload, authority):
+    _, address = offload()
+    context = tls.client_context(authority, tls.TLS13)
+    with tls.connect(address, context, name="one.test") as client:
+        assert not client.session.has_ticket
+        client.settimeout(0.05)
+
+        def has_ticket():
+            with pytest.raises(TimeoutError):  # there is no data, but tickets are read
+                client.recv(1)
+            return client.session.has_ticket
+
+        wait_for(has_ticket, "a ticket")
+
+
 def test_each_use_of_a_ticket_brings_another(offload, authority):
     """Clients use those of 1.3 once: without the next one every second session would begin anew."""
     _, address = offload()

@@ -1,5 +1,5 @@
-// How long a key lasts: a writer's record limit (RFC 8446 section 5.5), in user space and in the
-// kernel.
+// What a leg says first, and how long a key lasts: a writer's record limit (RFC 8446 section 5.5),
+// in user space and in the kernel.
 #include "proxy/secure_leg.h"
 
 #include <gtest/gtest.h>
@@ -80,6 +80,25 @@ std::vector<std::string> said_after(const tls::SessionSecrets& secrets) {
 }
 
 using Said = std::vector<std::string>;
+
+TEST(SecureLeg, WhatTheHandshakeHasLeftGoesBeforeAnythingElse) {
+  tls::Aead aead = value_or_throw(tls::Aead::create());
+  RecordBuffers buffers({});
+  using Say = bool (SecureLeg::*)(tls::Aead&, RecordBuffer&) noexcept;
+  for (const Say say : {Say(&SecureLeg::seal_output), Say(&SecureLeg::seal_end)}) {
+    const auto leg = SecureLeg::make(secrets_after(2));
+    leg->owe({});
+    EXPECT_FALSE(leg->has_output());
+    leg->owe(to_bytes("tickets"));
+    EXPECT_TRUE(leg->has_output());
+    RecordBuffer* out = buffers.borrow(BufferSize::kSmall, BufferUse::kSend);
+    EXPECT_TRUE((leg.get()->*say)(aead, *out));
+    EXPECT_FALSE(leg->has_output());
+    EXPECT_EQ(to_text(out->filled().first(7)), "tickets");
+    EXPECT_EQ(leg->is_shut(), out->filled().size() > 7) << "close_notify follows";
+    buffers.give_back(out);
+  }
+}
 
 TEST(SecureLeg, TakesANewKeyWhenItsOwnIsUsedUp) {
   const std::uint64_t limit = tls::kMaxRecordsPerKey;

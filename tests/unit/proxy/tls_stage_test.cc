@@ -48,7 +48,7 @@ class TlsStageTest : public ::testing::Test, private StageHost {
     loop_.run([&] {
       const int fd = pair_.near.get();
       const StageSeat seat{loop_.parts().relay, *this, findings_, fd, fd, 0, 1};
-      stage_ = std::make_unique<TlsStage>(seat, with, base::milliseconds(0), make(*this));
+      stage_ = std::make_unique<TlsStage>(seat, with, base::milliseconds(0), make(*this), tickets_);
       stage_->start();
     });
   }
@@ -89,6 +89,7 @@ class TlsStageTest : public ::testing::Test, private StageHost {
   std::unique_ptr<tls::ServerContext> server_;
   TcpPair pair_ = make_tcp_pair();
   Findings findings_;
+  TlsStage::Tickets tickets_ = TlsStage::Tickets::kAtOnce;
   reactor::LoopThread<SessionParts> loop_;
   std::unique_ptr<TlsStage> stage_;
 };
@@ -106,6 +107,42 @@ TEST_F(TlsStageTest, AClientIsGreeted) {
   EXPECT_STREQ(findings_.client_tls->negotiated.version, "TLSv1.3");
   EXPECT_EQ(findings_.client_tls->secrets.role, tls::Role::kServer);
   EXPECT_TRUE(findings_.from_client.empty());
+}
+
+/// Whether something has been said to the client that it has not read.
+bool has_more(const TcpPair& pair) {
+  std::byte one{};
+  return recv(pair.far.get(), &one, 1, MSG_DONTWAIT | MSG_PEEK) == 1;
+}
+
+TEST_F(TlsStageTest, TicketsAreSentOrLeftForTheRelay) {
+  for (const auto tickets : {TlsStage::Tickets::kAtOnce, TlsStage::Tickets::kWithRelay}) {
+    tickets_ = tickets;
+    begin_with_client();
+    const auto context = plain_context(TLS_client_method());
+    const tls::Ssl client = far_end(context);
+    ASSERT_EQ(SSL_connect(client.get()), 1);
+    ASSERT_EQ(wait(), Progress::kDone);
+    const bool are_left = tickets == TlsStage::Tickets::kWithRelay;
+    EXPECT_EQ(findings_.client_tls->unsent.empty(), !are_left);
+    EXPECT_EQ(has_more(pair_), !are_left);
+    EXPECT_EQ(findings_.client_tls->secrets.transmit.sequence, 2U);
+    loop_.run([this] { stage_.reset(); });
+    findings_ = {};
+    pair_ = make_tcp_pair();
+  }
+  begin_with_client();
+}
+
+TEST_F(TlsStageTest, AClientOfTls12WaitsForTheLastFlight) {
+  tickets_ = TlsStage::Tickets::kWithRelay;
+  begin_with_client();
+  const auto context = plain_context(TLS_client_method());
+  SSL_CTX_set_max_proto_version(context.get(), TLS1_2_VERSION);
+  const tls::Ssl client = far_end(context);
+  ASSERT_EQ(SSL_connect(client.get()), 1);
+  ASSERT_EQ(wait(), Progress::kDone);
+  EXPECT_TRUE(findings_.client_tls->unsent.empty());
 }
 
 TEST_F(TlsStageTest, WhatAnEarlierStageHasReadComesFirst) {

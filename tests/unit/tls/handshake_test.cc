@@ -143,6 +143,54 @@ TEST_F(HandshakeTest, InTls12FinishedIsRecordZero) {
   }
 }
 
+/// Sends what it hears of at once.
+struct FlightSender final : Handshake::Sender {
+  explicit FlightSender(Handshake& from_in) : from(from_in) { from.send_through(*this); }
+
+  void on_flight() noexcept override {
+    EXPECT_EQ(from.status(), Status::kWorking);
+    const auto output = from.output();
+    flights.emplace_back(output.begin(), output.end());
+    from.consume_output(output.size());
+  }
+
+  Handshake& from;
+  std::vector<std::vector<std::byte>> flights;
+};
+
+TEST_F(HandshakeTest, AFlightMayGoBeforeTheNextKeysAreMade) {
+  Handshake client(connecting(client_));
+  Handshake server(accepting(server_));
+  FlightSender sender(server);
+  client.start();
+  EXPECT_EQ(server.feed(client.output()), Status::kWorking);
+  client.consume_output(client.output().size());
+  ASSERT_EQ(sender.flights.size(), 1U);
+  EXPECT_TRUE(server.output().empty()) << "it was all in the flight";
+  EXPECT_EQ(client.feed(sender.flights.front()), Status::kDone);
+  EXPECT_EQ(server.feed(client.output()), Status::kDone);
+  EXPECT_EQ(sender.flights.size(), 1U) << "nobody waits for tickets";
+  EXPECT_FALSE(server.output().empty());
+  expect_agreement(client.secrets(), server.secrets());
+}
+
+TEST_F(HandshakeTest, InTls12AServerHasTwoFlights) {
+  use_version(TLS1_2_VERSION);
+  Handshake client(connecting(client_));
+  Handshake server(accepting(server_));
+  FlightSender sender(server);
+  client.start();
+  EXPECT_EQ(server.feed(client.output()), Status::kWorking);
+  client.consume_output(client.output().size());
+  ASSERT_EQ(sender.flights.size(), 1U);
+  EXPECT_EQ(client.feed(sender.flights.front()), Status::kWorking);
+  EXPECT_EQ(server.feed(client.output()), Status::kDone);
+  ASSERT_EQ(sender.flights.size(), 2U);
+  EXPECT_TRUE(server.output().empty());
+  EXPECT_EQ(client.feed(sender.flights.back()), Status::kDone);
+  expect_agreement(client.secrets(), server.secrets());
+}
+
 /// A plain OpenSSL client over memory, which can send data after its Finished in one segment.
 class PlainClient {
  public:
