@@ -7,7 +7,7 @@ import os
 import resource
 import sys
 
-from . import (build, campaign, growth, machine, network, plots, report, selftest, stats,
+from . import (build, campaign, growth, machine, network, plots, proc, report, selftest, stats,
                subjects, syscalls)
 from .measure import Bench
 from .scenario import ScenarioError, load_all
@@ -126,7 +126,8 @@ def bench_of(options):
                   has_own_network=not options.host_network and network.can_be_fresh(),
                   counts_syscalls=(not options.quick and not options.growth
                                    and not options.no_syscalls
-                                   and syscalls.is_possible()))
+                                   and syscalls.is_possible()),
+                  puts_first=proc.may_put_first())
     return bench, rounds
 
 
@@ -147,6 +148,7 @@ def result_of(options, chosen, bench, rounds, wanted):
         "settings": {"rounds": rounds, "seconds": bench.seconds, "warmup": bench.warmup,
                      "proxy_cpus": sorted(bench.proxy_cpus), "load_cpus": sorted(bench.load_cpus),
                      "has_own_network": bench.has_own_network,
+                     "puts_first": bench.puts_first,
                      "build": build.options(bench.build)},
         "scenarios": scenarios, "errors": errors, "summary": stats.summary(scenarios, peers),
     }

@@ -26,6 +26,7 @@ class Bench:
     warmup: float         # length of the run before it, and of the one that counts system calls
     has_own_network: bool = False  # each measurement in a network namespace of its own
     counts_syscalls: bool = False  # one more run, under perf
+    puts_first: bool = False       # nothing else of the machine interrupts an open loop
 
 
 @dataclasses.dataclass
@@ -87,6 +88,8 @@ def stage(scenario, subject, bench):
                                     and subject.binds_clients)
         load = stack.enter_context(Load(bench.build, scenario, targets, bench.load_cpus, folder,
                                         exchange))
+        if bench.puts_first and scenario.rate > 0:
+            proc.put_first([backend.pid, load.pid, *(proxy.pids() if proxy else [])])
         yield backend, proxy, load, idle
 
 

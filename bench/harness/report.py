@@ -136,6 +136,8 @@ def markdown(result, heading="#"):
     network = (
         "each measurement in a network namespace of its own" if settings["has_own_network"]
         else "all measurements on the machine's own loopback")
+    priority = ("run before everything else on the machine" if settings.get("puts_first")
+                else "share their processors with whatever else the machine runs")
     failed = f"\n{heading}# Failed measurements\n\n{errors}" if errors else ""
     return f"""{heading} Benchmark of {machine['date']}
 
@@ -143,6 +145,7 @@ def markdown(result, heading="#"):
 - commit {machine['commit']}, built as {settings['build']['buildtype']}
 - {settings['rounds']} rounds of {settings['seconds']} s after {settings['warmup']} s to warm up
 - {network}
+- the subjects of open loops {priority}
 - proxy on processors {settings['proxy_cpus']}, load and backend on {settings['load_cpus']}
 - load average at the start {machine['load_average'][0]:.2f}
 {programs}

@@ -51,6 +51,18 @@ class ProcTest(unittest.TestCase):
         self.assertGreaterEqual(proc.keep_on([self.process.pid, self.child], cpus[1:]), 2)
         self.assertEqual(os.sched_getaffinity(self.child), set(cpus[1:]))
 
+    def test_what_is_put_first_is_in_the_real_time_class(self):
+        policy = os.sched_getscheduler(0)
+        if not proc.may_put_first():
+            with self.assertRaises(PermissionError):
+                proc.put_first([self.child])
+            return
+        self.assertEqual(os.sched_getscheduler(0), policy)
+        proc.put_first([self.process.pid, self.child])
+        for thread in proc.threads([self.process.pid, self.child]):
+            self.assertEqual(os.sched_getscheduler(thread), os.SCHED_FIFO)
+            self.assertEqual(os.sched_getparam(thread).sched_priority, proc.FIRST)
+
     def test_memory_adds_up_and_sees_an_allocation(self):
         both = proc.memory([self.process.pid, self.child])
         small = proc.memory([self.child])

@@ -31,7 +31,7 @@ def result_with(names):
     return {"machine": {"date": "today", "processor": "one", "processors": 2, "kernel": "6.1",
                         "commit": "abc", "load_average": [0.5, 0, 0]},
             "settings": {"rounds": 3, "seconds": 1, "warmup": 1, "proxy_cpus": [1],
-                         "load_cpus": [0], "has_own_network": True,
+                         "load_cpus": [0], "has_own_network": True, "puts_first": True,
                          "build": {"buildtype": "release"}},
             "subjects": {name: {"version": name + " 1"} for name in names}, "peers": peers,
             "scenarios": scenarios, "errors": [], "summary": stats.summary(scenarios, peers)}
