@@ -26,7 +26,7 @@ class Patience {
  public:
   /// The longest that a completion waits for others.
   static constexpr base::Duration kLimit = std::chrono::microseconds(250);
-  static constexpr unsigned kFewest = 8;
+  static constexpr unsigned kFewest = 4;
   static constexpr std::size_t kFewestSessions = 32;
   static constexpr unsigned kMost = 32;
 

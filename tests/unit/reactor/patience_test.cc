@@ -55,6 +55,13 @@ TEST_F(PatienceTest, WaitsForNoMoreThanHalfOfTheSessions) {
   EXPECT_EQ(wanted(50), 25U);
 }
 
+TEST_F(PatienceTest, AFewAreNoBatch) {
+  pass(3);  // 30 a millisecond: 3 in 125 us
+  EXPECT_EQ(wanted(kMany), 1U);
+  pass(4);
+  EXPECT_EQ(wanted(kMany), 5U);
+}
+
 TEST_F(PatienceTest, HasABound) {
   pass(1000);
   EXPECT_EQ(wanted(kMany), Patience::kMost);
