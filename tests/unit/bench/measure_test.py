@@ -1,5 +1,6 @@
 """Whole measurements through a proxy of a few lines: backend, proxy, load, and their clean end."""
 
+import dataclasses
 import json
 import os
 import tempfile
@@ -8,7 +9,7 @@ from unittest import mock
 
 import support
 from harness import campaign, proc, proxy
-from harness.measure import Bench, measure
+from harness.measure import Bench, measure, stage
 from harness.programs import ProgramError
 from harness.subjects import DIRECT, Subject
 
@@ -59,6 +60,15 @@ class MeasureTest(unittest.TestCase):
         self.assertGreaterEqual(numbers["reloads"], 3)
         # The children burn twice this each, and have ended by the end of the run.
         self.assertGreater(numbers["cpu_per_unit"] * numbers["work"], 0.02 * numbers["reloads"])
+
+    def test_an_open_loop_is_put_first_and_no_other(self):
+        if not proc.may_put_first():
+            self.skipTest("the real-time class is not allowed here")
+        bench = dataclasses.replace(self.bench, puts_first=True)
+        for rate, policy in ((0, os.SCHED_OTHER), (100, os.SCHED_FIFO)):
+            with stage(support.scenario(rate=rate), forwarder(), bench) as (backend, tree, load, _):
+                for thread in proc.threads([backend.pid, load.pid, *tree.pids()]):
+                    self.assertEqual(os.sched_getscheduler(thread), policy)
 
     def test_direct_has_latency_and_no_proxy(self):
         numbers = measure(support.scenario(), DIRECT, self.bench)
