@@ -49,6 +49,7 @@ bool HttpHeadStage::begin_records() noexcept {
   findings.client_leg = SecureLeg::make(findings.client_tls->secrets);
   findings.client_tls->secrets = tls::SessionSecrets();
   if (!findings.client_leg) return false;
+  findings.client_leg->owe(std::exchange(findings.client_tls->unsent, {}));
   records_.emplace(*findings.client_leg);
   return true;
 }
@@ -81,7 +82,7 @@ LegReader::What HttpHeadStage::take_record(std::span<const std::byte>& bytes) no
   const std::uint32_t updates = leg.key_updates();
   const auto what = records_->feed(secure.aead, bytes, seat_.context.reactor.now());
   secure.key_updates.add(leg.key_updates() - updates);
-  if (what == LegReader::What::kFailed && leg.has_output()) secure.refusals.add(1);
+  if (what == LegReader::What::kFailed && leg.has_answer()) secure.refusals.add(1);
   return what;
 }
 

@@ -58,10 +58,10 @@ class SecureLeg {
   /// Opens what is in `buffer` and follows what control records ask for.
   Result open(tls::Aead& aead, RecordBuffer& buffer, base::TimePoint now) noexcept;
 
+  /// The other side has said something that calls for an answer.
+  [[nodiscard]] bool has_answer() const noexcept { return is_answer_due_ || is_alert_due_; }
   /// Something waits to be written that is no data.
-  [[nodiscard]] bool has_output() const noexcept {
-    return is_answer_due_ || is_alert_due_ || owed_ != nullptr;
-  }
+  [[nodiscard]] bool has_output() const noexcept { return has_answer() || owed_ != nullptr; }
   /// Seals it behind what `out` holds. False: no room, or OpenSSL failed.
   [[nodiscard]] bool seal_output(tls::Aead& aead, RecordBuffer& out) noexcept;
 
@@ -103,7 +103,7 @@ class SecureLeg {
   /// An empty record has come by splice(2). False: one too many.
   [[nodiscard]] bool allow_empty_record() noexcept;
 
-  /// Sends what `has_output()` tells of. 0, or errno.
+  /// Sends what `has_answer()` tells of. 0, or errno.
   [[nodiscard]] int send_output() noexcept;
   /// Sends close_notify; nothing may be sent after it. 0, or errno.
   [[nodiscard]] int send_end() noexcept;

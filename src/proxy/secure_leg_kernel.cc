@@ -1,6 +1,7 @@
 // The halves of a TLS socket that the kernel seals and opens.
 #include <cerrno>
 
+#include "base/assert.h"
 #include "proxy/secure_leg.h"
 #include "proxy/socket_errors.h"
 #include "tls/key_limit.h"
@@ -13,6 +14,7 @@ using wire::RecordType;
 
 int SecureLeg::move_to_kernel(int fd, tls::Half half, Rekey rekey) noexcept {
   const bool is_receive = half == tls::Half::kReceive;
+  SLUICE_ASSERT(is_receive || owed_ == nullptr);
   if (const int error = tls::attach_ktls(fd)) return error;
   const auto& keys = is_receive ? keys_.receive : keys_.transmit;
   if (const int error = tls::install_key(fd, half, keys)) return error;

@@ -233,7 +233,7 @@ SecureRelay::Go SecureRelay::open() noexcept {
   if (result.what == SecureLeg::Opened::kEnded) state_.source_ended = true;
   if (result.what == SecureLeg::Opened::kFailed) {
     refuse_source();
-  } else if (legs_.source->has_output() && legs_.source->writer != nullptr) {
+  } else if (legs_.source->has_answer() && legs_.source->writer != nullptr) {
     legs_.source->writer->advance();
   }
   if (is_source_over()) in_->begin = in_->end;
@@ -244,7 +244,7 @@ SecureRelay::Go SecureRelay::open() noexcept {
 void SecureRelay::refuse_source() noexcept {
   fail_source();
   state_.is_given_up = legs_.source->is_stranded();
-  if (!legs_.source->has_output() || legs_.source->writer == nullptr) return;
+  if (!legs_.source->has_answer() || legs_.source->writer == nullptr) return;
   context_.refusals.add(1);
   legs_.source->writer->advance();
 }

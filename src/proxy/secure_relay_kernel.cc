@@ -227,7 +227,7 @@ SecureRelay::Go SecureRelay::take_read(const SecureLeg::ReadResult& result) noex
       if (result.plaintext > 0) note_copied(result.plaintext);
       break;
     case SecureLeg::Read::kAgain:
-      if (legs_.source->has_output() && legs_.source->writer != nullptr) {
+      if (legs_.source->has_answer() && legs_.source->writer != nullptr) {
         legs_.source->writer->advance();
       }
       break;

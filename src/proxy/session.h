@@ -135,6 +135,7 @@ class Session final : public base::ListHook<>,
 
   // Stages (session_front.cc)
   void start_next_stage() noexcept;
+  void hand_out_tickets() noexcept;
   void follow_stage() noexcept;
   void end_greeting() noexcept;
   [[nodiscard]] const StageSequence* stages() const noexcept;

@@ -57,6 +57,7 @@ bool Session::try_to_connect(std::uint64_t ticket) noexcept {
   const auto tried = tried_.indices();
   if (!tried.empty() && tried.back() == *taken) {
     enter(State::kPausing);
+    hand_out_tickets();
     arm(kRetryPause);
   } else {
     submit_connect();

@@ -21,6 +21,7 @@ constexpr milliseconds kLastDeliveryCheck{250};
 }  // namespace
 
 void Session::begin_closing(Ending ending) noexcept {
+  hand_out_tickets();
   if (findings_ && findings_->http) answer_client(ending);
   if (findings_ && findings_->is_client_told) {
     part_with(client_, false);

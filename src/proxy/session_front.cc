@@ -67,6 +67,11 @@ void Session::follow_stage() noexcept {
   }
 }
 
+/// A client that is not served now, or not at all, can resume its session when it comes again.
+void Session::hand_out_tickets() noexcept {
+  if (findings_ && findings_->client_tls) send_unsent(*findings_->client_tls, client_.get());
+}
+
 void Session::end_greeting() noexcept {
   client_address_ = findings_->client;
   BackendRoute* chosen = findings_->backend;

@@ -30,6 +30,12 @@ std::unique_ptr<SecureLeg> SessionTls::take_leg(TlsLeg* found) {
   return leg;
 }
 
+void send_unsent(TlsLeg& leg, int fd) noexcept {
+  if (leg.unsent.empty()) return;
+  const auto sent = ::send(fd, leg.unsent.data(), leg.unsent.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent > 0) leg.unsent.erase(leg.unsent.begin(), leg.unsent.begin() + sent);
+}
+
 namespace {
 
 /// The same where the kernel seals what goes to the socket.

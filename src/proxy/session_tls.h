@@ -36,6 +36,10 @@ class SessionTls {
   bool is_broken_ = false;
 };
 
+/// Sends what goes at once of the handshake's last records, to a client that is not served now; the
+/// rest stays in front of anything else.
+void send_unsent(TlsLeg& leg, int fd) noexcept;
+
 /// Says the last that the socket is to hear, while nothing else is on its way there: what the leg
 /// owes, `text` unless that was a fatal alert, close_notify. False: not all of it went out.
 bool send_last_words(SecureContext& context, SecureLeg& leg, int fd,

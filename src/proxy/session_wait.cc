@@ -109,6 +109,7 @@ void Session::wait_for_server(WaitLine& line) noexcept {
     return begin_closing({CloseReason::kQueueFull, Side::kUs});
   }
   enter(State::kWaiting);
+  hand_out_tickets();
   wait_in(line, backend_->balance.state().line().draw());
   arm(backend_->queue_timeout);
   call_waiting();

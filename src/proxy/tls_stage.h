@@ -27,7 +27,7 @@ class TlsStage final : public Stage, private tls::Handshake::Sender {
   /// When a client of TLS 1.3 gets its tickets, which it does not wait for.
   enum class Tickets : std::uint8_t {
     kAtOnce,
-    kWithRelay,  ///< left in the findings: the first thing that the relay writes
+    kWithRelay,  ///< left in the findings: what the relay, or the session's end, writes first
   };
 
   /// With whom it is: the side that endings name.

@@ -78,16 +78,16 @@ class Handshake {
   /// Takes output while OpenSSL is still at work (`send_through()`).
   class Sender {
    public:
-    /// A flight is complete: `output()` may be sent and consumed now.
+    /// A flight is complete, or an alert: `output()` may be sent and consumed now.
     virtual void on_flight() noexcept = 0;
 
    protected:
     ~Sender() = default;
   };
 
-  /// From now on `sender`, which outlives the handshake, hears of each flight of a server as soon
-  /// as its last byte is there. OpenSSL derives the next keys only then: the other side need not
-  /// wait for that. Session tickets are no flight, as nobody waits for them.
+  /// From now on `sender`, which outlives the handshake, hears of each flight as soon as its last
+  /// byte is there. As a server OpenSSL derives the next keys only then: the client need not wait
+  /// for that. Session tickets are no flight, as nobody waits for them.
   void send_through(Sender& sender) noexcept { sender_ = &sender; }
 
   /// The TLS client speaks first; nothing for a server.

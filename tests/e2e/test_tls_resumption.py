@@ -1,5 +1,6 @@
 """Sessions of clients are resumed where they may be, and nowhere else."""
 
+import contextlib
 import ssl
 from pathlib import Path
 
@@ -24,11 +25,11 @@ def issued(authority):
 @pytest.fixture
 def offload(serve, proxied, issued):
     """offload(...) -> (Sluice, its address), with two certificates."""
-    def start(handler=echo, tls_keys=None, **options):
+    def start(handler=echo, tls_keys=None, server_keys=None, **options):
         certificates = [tls.entry(*each) for each in issued.items()]
         keys = {"certificates": list(issued)} | (tls_keys or {})
-        return proxied(server("s1", serve(handler), ssl_offload=True), certificates=certificates,
-                       frontend_keys={"tls": keys}, **options)
+        app = server("s1", serve(handler), ssl_offload=True, **(server_keys or {}))
+        return proxied(app, certificates=certificates, frontend_keys={"tls": keys}, **options)
     return start
 
 
@@ -55,19 +56,38 @@ def test_resumed(offload, authority, version, ways):
         assert resumed
 
 
+def ticket_of(client):
+    """The session of a client that gets no data, once a ticket has come."""
+    def session():
+        with contextlib.suppress(TimeoutError, ssl.SSLError, ConnectionResetError):
+            client.recv(1)
+        return client.session if client.session.has_ticket else None
+
+    client.settimeout(0.05)
+    return wait_for(session, "a ticket")
+
+
 def test_tickets_come_though_nobody_speaks(offload, authority):
     _, address = offload()
-    context = tls.client_context(authority, tls.TLS13)
-    with tls.connect(address, context, name="one.test") as client:
+    with tls.connect(address, tls.client_context(authority, tls.TLS13), name="one.test") as client:
         assert not client.session.has_ticket
-        client.settimeout(0.05)
+        ticket_of(client)
 
-        def has_ticket():
-            with pytest.raises(TimeoutError):  # there is no data, but tickets are read
-                client.recv(1)
-            return client.session.has_ticket
 
-        wait_for(has_ticket, "a ticket")
+def test_who_is_not_served_has_tickets(offload, authority):
+    """Who waits, and who is turned away: coming again costs no full handshake."""
+    context = tls.client_context(authority, tls.TLS13)
+    proxy, address = offload(server_keys={"max_connections": 1},
+                             backend_keys={"queue_size": 1, "timeouts": {"queue": "60s"}})
+    sessions = []
+    with contextlib.ExitStack() as stack:
+        for _ in "served", "waits", "turned away":
+            client = stack.enter_context(tls.connect(address, context, name="one.test"))
+            sessions.append(ticket_of(client))
+        wait_for(lambda: proxy.reasons() == {("queue_full", "us"): 1}, "one is turned away")
+    wait_for(lambda: sum(proxy.reasons().values()) == 3, "all have gone")
+    for session in sessions:
+        assert visit(address, context, session)[0]
 
 
 def test_each_use_of_a_ticket_brings_another(offload, authority):

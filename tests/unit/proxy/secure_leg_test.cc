@@ -84,20 +84,31 @@ using Said = std::vector<std::string>;
 TEST(SecureLeg, WhatTheHandshakeHasLeftGoesBeforeAnythingElse) {
   tls::Aead aead = value_or_throw(tls::Aead::create());
   RecordBuffers buffers({});
-  using Say = bool (SecureLeg::*)(tls::Aead&, RecordBuffer&) noexcept;
-  for (const Say say : {Say(&SecureLeg::seal_output), Say(&SecureLeg::seal_end)}) {
-    const auto leg = SecureLeg::make(secrets_after(2));
-    leg->owe({});
-    EXPECT_FALSE(leg->has_output());
-    leg->owe(to_bytes("tickets"));
-    EXPECT_TRUE(leg->has_output());
-    RecordBuffer* out = buffers.borrow(BufferSize::kSmall, BufferUse::kSend);
-    EXPECT_TRUE((leg.get()->*say)(aead, *out));
-    EXPECT_FALSE(leg->has_output());
-    EXPECT_EQ(to_text(out->filled().first(7)), "tickets");
-    EXPECT_EQ(leg->is_shut(), out->filled().size() > 7) << "close_notify follows";
-    buffers.give_back(out);
-  }
+  tls::test::SslPair pair(Version::kTls13, Cipher::kAes128Gcm, tls::Role::kServer);
+  const auto leg = SecureLeg::make(pair.secrets());
+  leg->owe({});
+  EXPECT_FALSE(leg->has_output());
+  leg->owe(to_bytes("tickets"));
+  EXPECT_TRUE(leg->has_output());
+  EXPECT_FALSE(leg->has_answer());
+
+  SSL_key_update(pair.other(), SSL_KEY_UPDATE_REQUESTED);
+  const Bytes asked = pair.write("x");
+  RecordBuffer* in = buffers.borrow(BufferSize::kSmall, BufferUse::kReceive);
+  std::copy(asked.begin(), asked.end(), in->room().begin());
+  in->end = static_cast<std::uint32_t>(asked.size());
+  EXPECT_EQ(leg->open(aead, *in, base::Clock::now()).plaintext, 1U);
+  EXPECT_TRUE(leg->has_answer());
+
+  RecordBuffer* out = buffers.borrow(BufferSize::kSmall, BufferUse::kSend);
+  EXPECT_TRUE(leg->seal_output(aead, *out));
+  EXPECT_FALSE(leg->has_output());
+  ASSERT_GT(out->filled().size(), 7U) << "with our KeyUpdate behind it";
+  EXPECT_EQ(to_text(out->filled().first(7)), "tickets");
+  in->pieces.clear();
+  in->clear();
+  buffers.give_back(in);
+  buffers.give_back(out);
 }
 
 TEST(SecureLeg, TakesANewKeyWhenItsOwnIsUsedUp) {
