@@ -50,7 +50,7 @@ def keep_on(pids, cpus):
 def put_first(pids):
     """Lets the threads run before all that the machine has beside them (SCHED_FIFO, the lowest
     priority): another program's time slice of 3 ms is no proxy's latency. PermissionError without
-    CAP_SYS_NICE."""
+    CAP_SYS_NICE or a limit on real-time priorities (RLIMIT_RTPRIO) that allows it."""
     for thread in threads(pids):
         os.sched_setscheduler(thread, os.SCHED_FIFO, os.sched_param(FIRST))
 

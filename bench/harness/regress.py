@@ -22,6 +22,8 @@ MEDIAN_ERROR = 1.2533  # standard error of a median, in those of a mean
 D2 = {2: 1.128, 3: 1.693, 4: 2.059, 5: 2.326, 6: 2.534, 7: 2.704, 8: 2.847, 9: 2.970, 10: 3.078,
       12: 3.258, 15: 3.472, 20: 3.735, 25: 3.931}
 # Metric -> whether more is better.
+CONDITIONS = {"puts_first": "open loops before everything else",
+              "has_own_network": "network namespaces of their own"}
 METRICS = {"cpu_per_unit": False, "throughput": True, "latency_p99_us": False,
            "bytes_per_session": False}
 
@@ -98,6 +100,9 @@ def compare(first, second, subject="sluice"):
     """All changes of the scenarios that both results hold."""
     if first.get("format") != second.get("format"):
         raise CompareError("the results have different formats")
+    for key, what in CONDITIONS.items():
+        if first.get("settings", {}).get(key) != second.get("settings", {}).get(key):
+            raise CompareError(f"only one of the results was measured with {what}")
     changes = []
     for name in sorted(set(first["scenarios"]) & set(second["scenarios"])):
         old, new = first["scenarios"][name], second["scenarios"][name]

@@ -35,6 +35,12 @@ class RegressTest(unittest.TestCase):
         self.assertEqual(len(found), 1)
         return found[0]
 
+    def test_results_of_other_conditions_are_refused(self):
+        rounds = noisy(self.generator, 0.5, 0.02)
+        for key in ("puts_first", "has_own_network"):
+            with self.assertRaisesRegex(regress.CompareError, "only one of the results"):
+                regress.compare(result(rounds), result(rounds) | {"settings": {key: True}})
+
     def test_equal_runs_rarely_differ(self):
         """50 comparisons a run and one false alarm in 20 runs at most: 1 in 1,000."""
         alarms = sum(self.change(noisy(self.generator, 0.5, 0.02),
