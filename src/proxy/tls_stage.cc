@@ -77,25 +77,23 @@ void TlsStage::advance() noexcept {
 
 /// What cannot go at once stays for `send_output()`, which says why.
 void TlsStage::on_flight() noexcept {
+  static_cast<void>(send_some());
+}
+
+/// One try. False: errno says why nothing went.
+bool TlsStage::send_some() noexcept {
   const auto bytes = handshake_.output();
   const auto sent = ::send(seat_.fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent > 0) handshake_.consume_output(static_cast<std::size_t>(sent));
+  return sent > 0;
 }
 
 TlsStage::Sent TlsStage::send_output() noexcept {
   while (!handshake_.output().empty()) {
-    const auto bytes = handshake_.output();
-    const auto sent = ::send(seat_.fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent > 0) {
-      handshake_.consume_output(static_cast<std::size_t>(sent));
-    } else if (errno == EINTR) {
-      continue;
-    } else if (is_send_retry(errno)) {
-      seat_.context.reactor.ring().send(send_, seat_.fd, bytes);
-      return Sent::kWaiting;
-    } else {
-      return Sent::kFailed;
-    }
+    if (send_some() || errno == EINTR) continue;
+    if (!is_send_retry(errno)) return Sent::kFailed;
+    seat_.context.reactor.ring().send(send_, seat_.fd, handshake_.output());
+    return Sent::kWaiting;
   }
   return Sent::kAll;
 }

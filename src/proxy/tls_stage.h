@@ -49,6 +49,7 @@ class TlsStage final : public Stage, private tls::Handshake::Sender {
   void on_send(uring::Outcome outcome) noexcept;
   void advance() noexcept;
   [[nodiscard]] Sent send_output() noexcept;
+  [[nodiscard]] bool send_some() noexcept;
   void conclude() noexcept;
   void refuse() noexcept;
   [[nodiscard]] bool may_leave_output() const noexcept;
