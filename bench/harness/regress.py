@@ -21,9 +21,10 @@ MEDIAN_ERROR = 1.2533  # standard error of a median, in those of a mean
 # Expected range of n normal values, in standard deviations (d2 of control charts).
 D2 = {2: 1.128, 3: 1.693, 4: 2.059, 5: 2.326, 6: 2.534, 7: 2.704, 8: 2.847, 9: 2.970, 10: 3.078,
       12: 3.258, 15: 3.472, 20: 3.735, 25: 3.931}
-# Metric -> whether more is better.
+# Setting -> what it says of a measurement; both results must have the same.
 CONDITIONS = {"puts_first": "open loops before everything else",
               "has_own_network": "network namespaces of their own"}
+# Metric -> whether more is better.
 METRICS = {"cpu_per_unit": False, "throughput": True, "latency_p99_us": False,
            "bytes_per_session": False}
 
